@@ -1,0 +1,33 @@
+# Everything a fresh clone needs: `make demo`, `make test`. Python 3.11, git and make suffice.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint types check fixtures model bench clean help
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $(STAMP)
+
+demo: $(STAMP)  ## transcribe and judge the sample calls, end with a scorecard
+	$(BIN)/speechqa run fixtures/audio --metadata fixtures/metadata.csv --store speechqa-store
+	$(BIN)/speechqa scorecard --store speechqa-store
+
+test: $(STAMP) lint types  ## style, types, import floors and all tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+clean:  ## remove what make and the tests made
+	rm -rf $(VENV) speechqa-store speechqa-report .pytest_cache .mypy_cache .ruff_cache
