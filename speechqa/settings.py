@@ -50,6 +50,8 @@ class VadSettings(Group):
     detector: str = option("webrtc", "Detector: webrtc, silero or auto.")
     aggressiveness: int = option(2, "Mode of webrtcvad, 0 (lenient) to 3 (strict).", ge=0, le=3)
     asr_pad_ms: int = option(200, "Padding added each side for recognising only.", unit="ms")
+    bridge_ms: int = option(200, "Gaps shorter than this are bridged.", unit="ms", ge=0)
+    island_ms: int = option(100, "Islands shorter than this are dropped.", unit="ms", ge=0)
 
 
 class TimingSettings(Group):
@@ -58,6 +60,11 @@ class TimingSettings(Group):
 
 class LineSettings(Group):
     """Thresholds of the line checks."""
+
+    full_scale: float = option(0.999, "Samples at or above this count as clipped.", unit="of 1")
+    snr_min_pause_ms: int = option(500, "Least pause needed for signal to noise.", unit="ms")
+    raised_db: float = option(9.0, "Raised voice: this far above the own median.", unit="dB")
+    raised_min_ms: int = option(2000, "Raised voice lasts at least this long.", unit="ms")
 
 
 class AsrSettings(Group):
