@@ -42,6 +42,27 @@ class AudioSettings(Group):
     max_channels: int = option(2, "Most channels accepted.", unit="channels")
     max_duration_s: int = option(4 * 3600, "Longest recording accepted.", unit="s")
     max_bytes: int = option(2 * 1024**3, "Largest file accepted.", unit="bytes")
+    max_decoded_bytes: int = option(
+        2 * 1024**3, "Most memory that one decoded recording may take.", unit="bytes"
+    )
+    channels: tuple[int, ...] = option(
+        (), "Channels to read, counted from 0, agent first; empty: all of them."
+    )
+    formats: tuple[str, ...] = option(
+        (
+            "wav",
+            "flac",
+            "ogg-vorbis",
+            "ogg-opus",
+            "mp3",
+            "aiff",
+            "au",
+            "mp4",
+            "amr",
+            "wma",
+        ),
+        "Kinds of file accepted; ogg-flac and ogg-speex can be added.",
+    )
 
 
 class VadSettings(Group):
@@ -55,7 +76,57 @@ class VadSettings(Group):
 
 
 class TimingSettings(Group):
-    """Thresholds of the timing measures."""
+    """Thresholds of the timing measures; every figure carries the ones it was made with."""
+
+    silence_ms: int = option(3000, "A gap at least this long is a silence.", unit="ms", gt=0)
+    dead_air_ms: int = option(5000, "A silence at least this long is dead air.", unit="ms", gt=0)
+    long_silence_ms: int = option(10_000, "A silence at least this long is long.", unit="ms", gt=0)
+    announce_within_ms: int = option(
+        10_000, "A silence is announced by a hold phrase at most this long before.", unit="ms", ge=0
+    )
+    phrase_snap_ms: int = option(
+        500,
+        "A phrase that ends at most this long after its speech ended, ends with that speech.",
+        unit="ms",
+        ge=0,
+    )
+    overtalk_ms: int = option(1000, "An overlap at least this long is overtalk.", unit="ms", gt=0)
+    backchannel_ms: int = option(
+        1000, "Speech inside the other's, at most this long, is a backchannel.", unit="ms", ge=0
+    )
+    simultaneous_ms: int = option(
+        500, "Two who start less than this apart start together.", unit="ms", ge=0
+    )
+    terminal_ms: int = option(
+        500, "Overlapping at most this much of the other's end is a quick reply.", unit="ms", ge=0
+    )
+    turn_pause_ms: int = option(3000, "A longer pause ends a turn.", unit="ms", ge=0)
+    hold_pause_ms: int = option(
+        15_000, "An inferred hold has no agent speech for at least this long.", unit="ms", gt=0
+    )
+    hold_phrase_ms: int = option(
+        10_000, "An inferred hold begins at most this long after its phrase.", unit="ms", ge=0
+    )
+    hold_return_ms: int = option(
+        10_000, "A return phrase or both parties must be heard within this time.", unit="ms", ge=0
+    )
+    hold_customer_share: float = option(
+        0.25, "A customer who speaks for more of a pause than this was hardly on hold.", ge=0, le=1
+    )
+    hold_confidence: float = option(
+        0.5, "An inferred hold counts from this confidence on.", ge=0, le=1
+    )
+    rate_speech_ms: int = option(15_000, "A speech rate needs this much speech.", unit="ms", gt=0)
+    rate_units: int = option(30, "A speech rate needs this many units.", unit="units", gt=0)
+    rate_window_ms: int = option(
+        10_000, "Fast and slow are judged per window of own speech.", unit="ms", gt=0
+    )
+    rate_hop_ms: int = option(5000, "Step from one rate window to the next.", unit="ms", gt=0)
+    rate_limits: dict[str, tuple[float, float]] = option(
+        {"en": (100.0, 190.0), "zh": (160.0, 280.0)},
+        "Per language: slower than the first is slow, faster than the second is fast.",
+        unit="units/min",
+    )
 
 
 class LineSettings(Group):
@@ -70,9 +141,29 @@ class LineSettings(Group):
 class AsrSettings(Group):
     """The recogniser."""
 
+    engine: str = option("whisper", "Recogniser: whisper, or one named by an installed package.")
     model: str = option("speechqa-tiny", "Model folder, or the name of a model found locally.")
     language: str = option("auto", "Language code, or auto to detect it per call.")
-    device: str = option("auto", "cpu, cuda or auto.")
+    device: str = option("auto", "cpu, cuda or auto.", pattern="^(auto|cpu|cuda)$")
+    device_index: int = option(0, "Which GPU, where there are several.", ge=0)
+    compute_type: str = option("auto", "Arithmetic: auto, int8, float16, float32 and so on.")
+    threads: int = option(0, "CPU threads; 0 means one per core.", unit="threads", ge=0)
+    beam_size: int = option(0, "Hypotheses kept; 0 means the model's own advice.", ge=0, le=20)
+    window: str = option(
+        "auto",
+        "exact (windows as long as the model was trained on), buckets (as long as their speech), "
+        "or auto: buckets where the model is made for them.",
+        pattern="^(auto|exact|buckets)$",
+    )
+    gap_ms: int = option(300, "Silence between two pieces of one window.", unit="ms", ge=0, le=2000)
+    pool_s: int = option(1800, "Audio batched together, of many calls.", unit="s", ge=60)
+    encode_batch: int = option(0, "Windows encoded at once; 0 fits the device.", ge=0)
+    decode_batch: int = option(0, "Windows decoded at once; 0 fits the device.", ge=0)
+    compression_ratio: float = option(2.4, "Text that shrinks more than this is retried.", gt=1)
+    log_probability: float = option(-1.0, "A mean below this is retried.", unit="nats per token")
+    no_speech_probability: float = option(0.6, "Above this an unsure window is not speech.")
+    low_confidence: float = option(0.3, "A word below this probability is flagged.", ge=0, le=1)
+    uncertain_language: float = option(0.7, "A language below this is flagged.", ge=0, le=1)
 
 
 class RulebookSettings(Group):
