@@ -1,0 +1,19 @@
+"""Decoding recordings: what a file holds, and everything that is wrong with it."""
+
+from speechqa.audio.read import iter_blocks, open_recording, read_recording
+from speechqa.audio.recording import Damage, FloatArray, IntervalArray, Recording
+from speechqa.audio.resample import resample
+from speechqa.audio.source import Identity, identify
+
+__all__ = [
+    "Damage",
+    "FloatArray",
+    "Identity",
+    "IntervalArray",
+    "Recording",
+    "identify",
+    "iter_blocks",
+    "open_recording",
+    "read_recording",
+    "resample",
+]

@@ -1,0 +1,215 @@
+"""Decoding with FFmpeg (PyAV): packet by packet, by the container's clock, bad packets counted.
+
+The demuxer is named, the codecs are on a list, the file object is ours, and every further opening
+is refused. FFmpeg resynchronises after damage without a word; the only traces are packets that do
+not decode and a jump in the times of those that do.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from speechqa.audio.recording import Damage, FloatArray
+from speechqa.audio.stream import Layout
+from speechqa.errors import CallError
+
+CODECS = frozenset(
+    [
+        "flac",
+        "vorbis",
+        "opus",
+        "speex",
+        "mp3",
+        "mp3float",
+        "mp2",
+        "mp2float",
+        "mp1",
+        "mp1float",
+        "aac",
+        "alac",
+        "amrnb",
+        "amrwb",
+        "libopencore_amrnb",
+        "libopencore_amrwb",
+        "wmav1",
+        "wmav2",
+        "wmapro",
+        "wmavoice",
+        "wmalossless",
+        "adpcm_ms",
+        "adpcm_ima_wav",
+        "adpcm_yamaha",
+        "adpcm_ima_qt",
+        "adpcm_g722",
+        "g722",
+        "adpcm_g726",
+        "g726",
+        "g726le",
+        "gsm",
+        "gsm_ms",
+        "libgsm",
+        "libgsm_ms",
+        "truespeech",
+        "g723_1",
+        "g729",
+        "ac3",
+        "pcm_s16le",
+        "pcm_s16be",
+        "pcm_s24le",
+        "pcm_s24be",
+        "pcm_s32le",
+        "pcm_s32be",
+        "pcm_u8",
+        "pcm_s8",
+        "pcm_mulaw",
+        "pcm_alaw",
+        "pcm_f32le",
+        "pcm_f32be",
+        "pcm_f64le",
+        "pcm_f64be",
+    ]
+)
+_DEMUXER_ERRORS = 64
+
+
+def _refuse_opening(url: str, flags: int, options: object) -> Any:
+    raise PermissionError(f"a recording may not open another file ({len(url)} characters)")
+
+
+class LibavDecoder:
+    """One file through FFmpeg."""
+
+    def __init__(self, file: io.RawIOBase | io.BufferedReader, demuxer: str, name: str) -> None:
+        import av
+
+        self.damage: list[Damage] = []
+        options = {
+            "protocol_whitelist": "none",
+            "format_whitelist": demuxer,
+            "err_detect": "crccheck+bitstream+buffer",
+        }
+        try:
+            self._container = av.open(
+                file,
+                "r",
+                format=demuxer,
+                container_options=options,
+                metadata_errors="ignore",
+                io_open=_refuse_opening,
+            )
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise unreadable(name, error) from None
+        tracks = self._container.streams.audio
+        if not tracks:
+            raise CallError("no-audio-track", f"the {name} file holds no audio track")
+        if len(tracks) > 1:
+            self.damage.append(
+                Damage("other-tracks", None, None, f"{len(tracks)} audio tracks; the first is read")
+            )
+        self._track = tracks[0]
+        context = self._track.codec_context
+        if context is None or context.name not in CODECS:
+            codec = "an unknown codec" if context is None else f"the codec {context.name}"
+            raise CallError("unknown-codec", f"the {name} file holds {codec}")
+        context.thread_count = 1
+        self._name = name
+        self._bad = 0
+        stated = None
+        if self._track.duration and self._track.time_base:
+            stated = round(self._track.duration * self._track.time_base * (self._track.rate or 0))
+        self.layout = Layout(
+            rate_hz=int(self._track.rate or 0),
+            channels=int(context.channels),
+            codec=context.name,
+            container=name,
+            stated_frames=stated,
+        )
+
+    def pieces(self) -> Iterator[tuple[int | None, FloatArray]]:
+        """Yield (first sample or None, (channels, n) float32)."""
+        import av
+
+        origin = self._track.start_time or 0
+        for packet in self._packets():
+            try:
+                frames = packet.decode()
+            except (av.error.FFmpegError, ValueError):
+                self._bad += 1
+                continue
+            for frame in frames:
+                if frame.sample_rate != self.layout.rate_hz or (
+                    len(frame.layout.channels) != self.layout.channels
+                ):
+                    self._format_changed(frame)
+                    return
+                start = None
+                if frame.pts is not None:
+                    since = (frame.pts * frame.time_base) - origin * self._track.time_base
+                    start = round(since * self.layout.rate_hz)
+                yield start, float_samples(frame)
+        self._count_bad()
+
+    def _packets(self) -> Iterator[Any]:
+        import av
+
+        failures = 0
+        iterator = self._container.demux(self._track)
+        while True:
+            try:
+                yield next(iterator)
+            except StopIteration:
+                return
+            except (av.error.FFmpegError, OSError):
+                failures += 1
+                self._bad += 1
+                if failures > _DEMUXER_ERRORS:
+                    return
+                iterator = self._container.demux(self._track)
+
+    def _format_changed(self, frame: Any) -> None:
+        self.damage.append(
+            Damage(
+                "format-change",
+                None,
+                None,
+                f"the stream changes from {self.layout.rate_hz} Hz, {self.layout.channels} "
+                f"channels to {frame.sample_rate} Hz, {len(frame.layout.channels)} channels; "
+                "what follows was not read",
+            )
+        )
+        self._count_bad()
+
+    def _count_bad(self) -> None:
+        if self._bad:
+            self.damage.append(
+                Damage("bad-packets", None, None, f"{self._bad} packets could not be decoded")
+            )
+
+
+def float_samples(frame: Any) -> FloatArray:
+    """Return one decoded frame as (channels, n) float32 in [-1, 1]."""
+    raw = frame.to_ndarray()
+    channels = len(frame.layout.channels)
+    if not frame.format.is_planar:
+        raw = raw.reshape(-1, channels).T
+    if raw.dtype == np.uint8:
+        return ((raw.astype(np.float32) - 128) / 128).astype(np.float32)
+    if raw.dtype.kind == "i":
+        return (raw.astype(np.float32) / float(2 ** (raw.dtype.itemsize * 8 - 1))).astype(
+            np.float32
+        )
+    return np.asarray(raw, dtype=np.float32)
+
+
+def unreadable(name: str, error: Exception) -> CallError:
+    """Return the error for a header that FFmpeg does not accept."""
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    return CallError(
+        "unreadable-header",
+        f"it begins like {name}, but its header cannot be read ({str(reason).lower()})",
+        hint="fetch the recording again from the recorder",
+    )
