@@ -1,0 +1,83 @@
+"""What is known of a call besides its audio, and where each field came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Origin = Literal["csv", "json", "name", "path"]
+
+FIELDS = (
+    "call_id",
+    "agent_id",
+    "started_at",
+    "queue",
+    "direction",
+    "caller",
+    "answered_ms",
+    "holds",
+)
+
+ALIASES = {
+    "id": "call_id",
+    "callid": "call_id",
+    "call": "call_id",
+    "guid": "call_id",
+    "agent": "agent_id",
+    "agentid": "agent_id",
+    "agent_name": "agent_id",
+    "start": "started_at",
+    "start_time": "started_at",
+    "started": "started_at",
+    "date": "started_at",
+    "datetime": "started_at",
+    "queue_name": "queue",
+    "filename": "file",
+    "file_name": "file",
+    "path": "file",
+    "recording": "file",
+}
+
+
+@dataclass(frozen=True)
+class CallMetadata:
+    """Facts of one call that the audio does not hold.
+
+    Attributes
+    ----------
+    call_id
+        From the CSV, the JSON or the name; else the file's stem.
+    started_at
+        With its UTC offset when one was given or declared; else naive, never guessed.
+    answered_ms
+        When the call was answered, from the start of the recording.
+    holds
+        (start, end) ms that the telephone system reports as hold.
+    columns
+        Every other column or key, as text.
+    sources
+        Per field: csv, json, name, or path (the stem).
+    """
+
+    call_id: str
+    agent_id: str | None = None
+    started_at: datetime | None = None
+    queue: str | None = None
+    direction: str | None = None
+    caller: str | None = None
+    answered_ms: int | None = None
+    holds: tuple[tuple[int, int], ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, Origin] = field(default_factory=dict)
+
+
+def field_name(name: str) -> str:
+    """Return the field that a column, key or group name means; itself when none.
+
+    >>> field_name(" Agent "), field_name("Start Time"), field_name("Region")
+    ('agent_id', 'started_at', 'region')
+    """
+    plain = name.strip().lower().replace(" ", "_").replace("-", "_")
+    return ALIASES.get(plain, plain)
