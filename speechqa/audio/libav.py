@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from speechqa.audio.recording import Damage, FloatArray
 from speechqa.audio.stream import Layout
@@ -22,6 +23,7 @@ CODECS = frozenset(
         "flac",
         "vorbis",
         "opus",
+        "libopus",
         "speex",
         "mp3",
         "mp3float",
@@ -192,17 +194,14 @@ class LibavDecoder:
 
 def float_samples(frame: Any) -> FloatArray:
     """Return one decoded frame as (channels, n) float32 in [-1, 1]."""
-    raw = frame.to_ndarray()
-    channels = len(frame.layout.channels)
+    raw: npt.NDArray[Any] = frame.to_ndarray()
     if not frame.format.is_planar:
-        raw = raw.reshape(-1, channels).T
+        raw = raw.reshape(-1, len(frame.layout.channels)).T
     if raw.dtype == np.uint8:
-        return ((raw.astype(np.float32) - 128) / 128).astype(np.float32)
+        return (raw.astype(np.float32) - np.float32(128)) / np.float32(128)
     if raw.dtype.kind == "i":
-        return (raw.astype(np.float32) / float(2 ** (raw.dtype.itemsize * 8 - 1))).astype(
-            np.float32
-        )
-    return np.asarray(raw, dtype=np.float32)
+        return raw.astype(np.float32) / np.float32(2 ** (raw.dtype.itemsize * 8 - 1))
+    return raw.astype(np.float32)
 
 
 def unreadable(name: str, error: Exception) -> CallError:

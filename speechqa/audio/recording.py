@@ -82,7 +82,7 @@ class Recording:
     @property
     def duration_ms(self) -> int:
         """Length in ms, rounded; lost audio whose place is known counts."""
-        return round(self.samples.shape[1] * 1000 / self.rate_hz)
+        return round(int(self.samples.shape[1]) * 1000 / self.rate_hz)
 
     @property
     def lost_ms(self) -> int:

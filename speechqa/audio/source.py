@@ -45,7 +45,7 @@ class Source:
             os.close(descriptor)
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
             raise CallError("not-a-file", f"not a recording: it is {kind}")
-        self.file: io.BufferedReader = open(descriptor, "rb")
+        self.file: io.BufferedReader = os.fdopen(descriptor, "rb")
         self.size_bytes = status.st_size
         self.mtime_ns = status.st_mtime_ns
 

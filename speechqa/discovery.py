@@ -1,0 +1,197 @@
+"""Finding recordings in files, folders and globs, and showing their names safely.
+
+A file that was named is always taken, whatever it is called, so that it ends in the accounts: read
+or refused with a reason. In a folder a file is taken when its ending is that of a recording, or
+when its first bytes are. A JSON or a CSV is metadata, never a recording. Hidden and temporary
+files and links to folders are passed over, and listed with the reason: nothing vanishes silently.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from speechqa.audio.sniff import id3_bytes, sniff
+from speechqa.audio.source import PathLike, Source
+from speechqa.errors import CallError, InputMissing
+
+ENDINGS = frozenset(
+    f".{ending}"
+    for ending in [
+        "wav",
+        "wave",
+        "rf64",
+        "bwf",
+        "flac",
+        "ogg",
+        "oga",
+        "opus",
+        "spx",
+        "mp3",
+        "mp2",
+        "aif",
+        "aiff",
+        "aifc",
+        "au",
+        "snd",
+        "m4a",
+        "m4b",
+        "mp4",
+        "3gp",
+        "aac",
+        "amr",
+        "awb",
+        "wma",
+        "asf",
+        "gsm",
+        "ulaw",
+        "alaw",
+        "vox",
+        "caf",
+        "w64",
+    ]
+)
+METADATA_ENDINGS = frozenset((".json", ".jsonl", ".csv", ".tsv", ".xml"))
+_TEMPORARY = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart", ".swp", "~")
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """Recordings found, in a fixed order, and what was passed over, with the reason."""
+
+    paths: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...] = ()
+
+
+def discover(inputs: Sequence[PathLike]) -> Discovery:
+    """Find the recordings that `inputs` name: files, folders (with all below them), globs.
+
+    Each file is listed once, however often it is named; the order does not depend on the order
+    of `inputs` or of the folder.
+
+    Raises
+    ------
+    InputMissing
+        An input names nothing, or all of them together hold no recording.
+
+    Examples
+    --------
+    >>> discover(["no/such/folder"])
+    Traceback (most recent call last):
+    speechqa.errors.InputMissing: no/such/folder: no such file or folder
+    """
+    found: dict[str, str] = {}
+    skipped: dict[str, str] = {}
+    for given in inputs:
+        for path in _expand(os.fspath(given)):
+            named = _named(path)
+            for each, reason in named:
+                (skipped if reason else found).setdefault(_absolute(each), reason or each)
+    paths = tuple(found[key] for key in sorted(found, key=os.fsencode))
+    passed = tuple((key, skipped[key]) for key in sorted(skipped, key=os.fsencode))
+    if not paths:
+        listed = ", ".join(shown(given) for given in inputs) or "no input"
+        raise InputMissing(
+            f"{listed}: holds no recording"
+            + (f" ({len(passed)} files passed over)" * bool(passed)),
+            hint="recordings are found by their ending (wav, flac, mp3, ...) or their first bytes",
+        )
+    return Discovery(paths, passed)
+
+
+def shown(path: PathLike, *, limit: int = 120) -> str:
+    """Return a name that is safe to print: no control, no bidirectional, no broken characters.
+
+    >>> shown("calls/a\\nb\\u202ewav.exe")
+    'calls/a\\\\x0ab\\\\u202ewav.exe'
+    """
+    letters = []
+    for letter in os.fspath(path):
+        code = ord(letter)
+        if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+            letters.append(f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
+        else:
+            letters.append(letter)
+    text = "".join(letters)
+    return text if len(text) <= limit else f"{text[: limit // 2]}...{text[-limit // 2 :]}"
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(path)
+
+
+def _expand(given: str) -> list[str]:
+    """Return what one input names. A file whose name holds ``*`` or ``[`` is itself."""
+    if os.path.lexists(given):
+        return [given]
+    matches = glob.glob(given, recursive=True) if glob.has_magic(given) else []
+    if not matches:
+        what = "matches no file" if glob.has_magic(given) else "no such file or folder"
+        raise InputMissing(f"{shown(given)}: {what}", hint="check the path")
+    return matches
+
+
+def _named(path: str) -> list[tuple[str, str]]:
+    """Return (path, reason to pass it over or "") of all that one existing path holds."""
+    if os.path.isdir(path):
+        return list(_walk(path))
+    if _ending(path) in METADATA_ENDINGS:
+        return [(path, "metadata, not a recording")]
+    return [(path, "")]
+
+
+def _walk(folder: str) -> Iterator[tuple[str, str]]:
+    waiting = [folder]
+    while waiting:
+        current = waiting.pop()
+        try:
+            entries = sorted(os.scandir(current), key=lambda entry: os.fsencode(entry.name))
+        except OSError as error:
+            yield current, f"cannot be listed: {error.strerror}"
+            continue
+        if any(entry.name == "_delta_log" for entry in entries):
+            continue  # a table of ours, which may lie among the recordings
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name.startswith("."):
+                    yield entry.path, "hidden folder"
+                else:
+                    waiting.append(entry.path)
+            else:
+                yield entry.path, _reason(entry)
+
+
+def _reason(entry: os.DirEntry[str]) -> str:
+    """Return why a file inside a folder is passed over; "" when it is taken."""
+    ending = _ending(entry.name)
+    if entry.name.startswith("."):
+        return "hidden"
+    if entry.name.lower().endswith(_TEMPORARY):
+        return "temporary: still being written"
+    if ending in METADATA_ENDINGS:
+        return "metadata, not a recording"
+    if entry.is_symlink() and not os.path.exists(entry.path):
+        return "a link to nothing"
+    if entry.is_symlink() and os.path.isdir(entry.path):
+        return "a link to a folder"  # following it could go round for ever
+    if not entry.is_file():
+        return "not a regular file"
+    if ending in ENDINGS or _sounds(entry.path):
+        return ""
+    return "neither its ending nor its first bytes are those of a recording"
+
+
+def _ending(path: str) -> str:
+    return PurePath(path).suffix.lower()
+
+
+def _sounds(path: str) -> bool:
+    try:
+        with Source(path) as source:
+            return sniff(source.read_at(id3_bytes(source.read_at(0, 10)), 8192)) is not None
+    except CallError:
+        return False
