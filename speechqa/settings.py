@@ -183,8 +183,15 @@ class RunSettings(Group):
     """How a run is carried out."""
 
     workers: int = option(0, "Worker processes; 0 means one per core.", unit="processes", ge=0)
-    executor: str = option("local", "local or ray.")
-    agent_channel: str = option("left", "Channel of the agent: left or right.")
+    executor: str = option("local", "local or ray.", pattern="^(local|ray)$")
+    agent_channel: str = option(
+        "left", "Channel of the agent: left or right.", pattern="^(left|right)$"
+    )
+
+    @property
+    def worker_count(self) -> int:
+        """Worker processes to use on this machine."""
+        return self.workers or len(os.sched_getaffinity(0))
 
 
 class PrivacySettings(Group):

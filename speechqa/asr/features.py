@@ -1,0 +1,159 @@
+"""Log-mel features of packed windows, straight from the telephone's own 8 kHz.
+
+The values are those of faster-whisper's extractor. For audio at 8 kHz the spectrum is taken at
+8 kHz: half the samples and half the transform, and the mel bands above 4 kHz are empty as they
+would be after resampling. Knows nothing of speech or words.
+
+Conventions: samples are float32 in [-1, 1]; a frame is 10 ms; features have shape
+(mel bands, frames).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speechqa.asr.interface import SpeechJob
+from speechqa.asr.packing import Window
+
+FloatArray = NDArray[np.float32]
+
+FRAME_MS = 10
+_FADE_MS = 5  # a hard edge between speech and digital silence is a click in every mel band
+_FLOOR = 1e-10
+
+
+def native_rate(rate_hz: int) -> int:
+    """Return the rate that features are made at: 8 kHz stays, all else becomes 16 kHz.
+
+    Examples
+    --------
+    >>> native_rate(8000), native_rate(11025), native_rate(44100)
+    (8000, 16000, 16000)
+    """
+    return 8000 if rate_hz == 8000 else 16000
+
+
+def window_samples(job: SpeechJob, window: Window) -> FloatArray:
+    """Return the packed samples of one window at `native_rate`.
+
+    Each piece loses its constant offset (a faulty line card's, which would hide the speech from
+    the features' dynamic range) and is faded in and out over 5 ms.
+    """
+    rate = native_rate(job.rate_hz)
+    packed = np.zeros(window.end_ms * rate // 1000, np.float32)
+    for at, source, length in zip(
+        window.packed_ms.tolist(), window.source_ms.tolist(), window.length_ms.tolist(), strict=True
+    ):
+        piece = _piece(job, source, source + length, rate)
+        first = at * rate // 1000
+        room = packed[first : first + len(piece)]
+        room[:] = piece[: len(room)]
+    return packed
+
+
+def log_mel(samples: FloatArray, rate_hz: int, mel_filters: FloatArray) -> FloatArray:
+    """Return Whisper's log-mel features of `samples`.
+
+    Parameters
+    ----------
+    samples
+        Shape (n,).
+    rate_hz
+        8000 or 16000.
+    mel_filters
+        Shape (mel bands, 201): faster-whisper's, for 16 kHz and 400 points.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (mel bands, n * 100 // rate_hz), float32.
+
+    Notes
+    -----
+    At 8 kHz a bin holds half the amplitude that it has at 16 kHz, hence the factor of four.
+    """
+    n_fft, hop = rate_hz // 40, rate_hz // 100
+    frames = len(samples) // hop
+    if not frames:
+        return np.zeros((len(mel_filters), 0), np.float32)
+    padded = np.pad(samples, (0, hop))
+    padded = np.pad(padded, n_fft // 2, mode="reflect") if len(padded) > n_fft // 2 else padded
+    padded = np.pad(padded, (0, max(0, n_fft + hop * (frames - 1) - len(padded))))
+    shape, step = (frames + 1, n_fft), padded.strides[0]
+    last = min(frames + 1, 1 + (len(padded) - n_fft) // hop)
+    framed = np.lib.stride_tricks.as_strided(padded, (last, shape[1]), (hop * step, step))
+    spectrum = np.fft.rfft(framed * _hann(n_fft), axis=1)
+    power = spectrum.real**2
+    power += spectrum.imag**2
+    bands = _filters(mel_filters, n_fft) @ power.T
+    bands *= (16000 // rate_hz) ** 2
+    np.maximum(bands, _FLOOR, out=bands)
+    np.log10(bands, out=bands)
+    np.maximum(bands, bands.max() - 8.0, out=bands)
+    bands += 4.0
+    bands /= 4.0
+    return bands[:, :frames].astype(np.float32, copy=False)
+
+
+def padded_features(features: FloatArray, frames: int) -> FloatArray:
+    """Return `features` with exactly `frames` frames: zeros after, as faster-whisper pads.
+
+    Examples
+    --------
+    >>> padded_features(np.ones((2, 3), np.float32), 4)[0].tolist()
+    [1.0, 1.0, 1.0, 0.0]
+    """
+    out = np.zeros((len(features), frames), np.float32)
+    kept = min(frames, features.shape[1])
+    out[:, :kept] = features[:, :kept]
+    return out
+
+
+def quietest_ms(job: SpeechJob, start_ms: int, end_ms: int) -> int:
+    """Return where in a range the audio is quietest, judged over 100 ms around each 10 ms."""
+    first = start_ms * job.rate_hz // 1000
+    hop = max(1, job.rate_hz // 100)
+    samples = as_float(job.samples[first : end_ms * job.rate_hz // 1000])
+    frames = len(samples) // hop
+    if frames < 10:
+        return (start_ms + end_ms) // 2
+    energy = np.square(samples[: frames * hop]).reshape(frames, hop).sum(axis=1)
+    smooth = np.convolve(energy, np.ones(10, np.float32), mode="valid")
+    return start_ms + (int(np.argmin(smooth)) + 5) * FRAME_MS
+
+
+def as_float(samples: NDArray[np.generic]) -> FloatArray:
+    """Return a copy as float32 in [-1, 1]; 16-bit integers are scaled."""
+    if samples.dtype == np.int16:
+        return samples.astype(np.float32) / np.float32(32768)
+    return np.array(samples, np.float32)
+
+
+def _piece(job: SpeechJob, start_ms: int, end_ms: int, rate: int) -> FloatArray:
+    first, last = (edge * job.rate_hz // 1000 for edge in (start_ms, end_ms))
+    piece = as_float(job.samples[first:last])
+    if not len(piece):
+        return piece
+    np.nan_to_num(piece, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    piece -= piece.mean(dtype=np.float64).astype(np.float32)
+    if job.rate_hz != rate:
+        from speechqa.audio import resample
+
+        piece = resample(piece, job.rate_hz, rate)
+    fade = min(len(piece) // 2, _FADE_MS * rate // 1000)
+    ramp = np.linspace(0, 1, fade, endpoint=False, dtype=np.float32)
+    piece[:fade] *= ramp
+    piece[len(piece) - fade :] *= ramp[::-1]
+    return piece
+
+
+@lru_cache(maxsize=4)
+def _hann(n_fft: int) -> FloatArray:
+    return np.hanning(n_fft + 1)[:-1].astype(np.float32)
+
+
+def _filters(mel_filters: FloatArray, n_fft: int) -> FloatArray:
+    return np.ascontiguousarray(mel_filters[:, : n_fft // 2 + 1])
