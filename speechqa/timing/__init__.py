@@ -1,0 +1,34 @@
+"""Timing measures of calls: silence, overlap, interruptions, turns, rates, holds.
+
+Give it speech intervals, holds, words and phrase instants; it knows nothing of audio, text or
+rules. A batch gives each call exactly what it would get alone.
+"""
+
+from collections.abc import Iterable
+
+from speechqa.settings import TimingSettings
+from speechqa.timing.batch import Call, CallBatch, Instants, Layout, Words
+from speechqa.timing.registry import Column, Measure, Reason
+from speechqa.timing.result import MEASURES, BatchMeasures, iter_blocks, measure_batch
+
+__all__ = [
+    "MEASURES",
+    "BatchMeasures",
+    "Call",
+    "CallBatch",
+    "Column",
+    "Instants",
+    "Layout",
+    "Measure",
+    "Reason",
+    "TimingSettings",
+    "Words",
+    "iter_blocks",
+    "measure_batch",
+    "measure_calls",
+]
+
+
+def measure_calls(calls: Iterable[Call], settings: TimingSettings) -> BatchMeasures:
+    """Measure calls given as plain lists."""
+    return measure_batch(CallBatch.from_calls(calls), settings)
