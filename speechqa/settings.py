@@ -41,6 +41,7 @@ class AudioSettings(Group):
     max_rate_hz: int = option(192_000, "Highest sampling rate accepted.", unit="Hz")
     max_channels: int = option(2, "Most channels accepted.", unit="channels")
     max_duration_s: int = option(4 * 3600, "Longest recording accepted.", unit="s")
+    min_duration_ms: int = option(200, "Shortest recording accepted.", unit="ms")
     max_bytes: int = option(2 * 1024**3, "Largest file accepted.", unit="bytes")
     max_decoded_bytes: int = option(
         2 * 1024**3, "Most memory that one decoded recording may take.", unit="bytes"
@@ -73,6 +74,11 @@ class VadSettings(Group):
     asr_pad_ms: int = option(200, "Padding added each side for recognising only.", unit="ms")
     bridge_ms: int = option(200, "Gaps shorter than this are bridged.", unit="ms", ge=0)
     island_ms: int = option(100, "Islands shorter than this are dropped.", unit="ms", ge=0)
+    onset_db: float = option(7.0, "Speech begins this far above the noise floor.", unit="dB")
+    hold_db: float = option(3.0, "Speech lasts while this far above the noise floor.", unit="dB")
+    range_db: float = option(42.0, "Range of speech below a channel's own loud speech.", unit="dB")
+    quiet_db: float = option(32.0, "A stretch this far below loud speech is none.", unit="dB")
+    least_level_db: float = option(-60.0, "A channel below this holds no speech.", unit="dBFS")
 
 
 class TimingSettings(Group):
@@ -170,6 +176,8 @@ class RulebookSettings(Group):
     """The rulebook that judges calls."""
 
     rulebook: str = option("standard", "Rulebook file, or the name of a shipped one.")
+    options: dict[str, str] = option({}, "Options of the rulebook set for this site.")
+    least_confidence: float = option(0.3, "A hit with a lower mean word probability is unknown.")
 
 
 class StoreSettings(Group):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from speechqa.settings import VadSettings
-from speechqa.vad import webrtc
+from speechqa.vad import leak, silero
+from speechqa.vad.channel import Channel, look
+from speechqa.vad.decide import candidates, decide
 from speechqa.vad.frames import (
-    FRAME_MS,
+    FRAME,
     RATE_HZ,
     FloatArray,
     IntervalArray,
     bridge,
     drop_short,
-    runs,
+    fill,
     to_ms,
 )
 
@@ -43,12 +45,8 @@ def speech(
     >>> speech(np.zeros(8000, dtype=np.float32), 8000, VadSettings()).tolist()
     []
     """
-    duration_ms = len(samples) * 1000 // rate_hz
-    narrow = _telephone(samples, rate_hz)
-    if not len(narrow) or not np.any(narrow):
-        return np.empty((0, 2), dtype=np.int64)
-    mask = webrtc.votes(narrow, settings.aggressiveness)
-    return tidy(to_ms(runs(mask), duration_ms), settings)
+    both = samples[None] if other is None else np.stack([samples, other])
+    return _talkspurts(both, rate_hz, settings)[0]
 
 
 def speech_of_channels(
@@ -61,11 +59,7 @@ def speech_of_channels(
     >>> [spans.tolist() for spans in speech_of_channels(np.zeros((2, 80)), 8000, VadSettings())]
     [[], []]
     """
-    channels = len(samples)
-    return [
-        speech(samples[k], rate_hz, settings, other=samples[1 - k] if channels == 2 else None)
-        for k in range(channels)
-    ]
+    return _talkspurts(samples, rate_hz, settings)
 
 
 def asr_spans(speech: IntervalArray, duration_ms: int, settings: VadSettings) -> IntervalArray:
@@ -94,8 +88,43 @@ def tidy(spans: IntervalArray, settings: VadSettings) -> IntervalArray:
     return drop_short(joined, settings.island_ms).astype(np.int64)
 
 
+def _talkspurts(samples: FloatArray, rate_hz: int, settings: VadSettings) -> list[IntervalArray]:
+    duration_ms = samples.shape[1] * 1000 // rate_hz
+    narrow = [_telephone(channel, rate_hz) for channel in samples]
+    if settings.detector == "silero":
+        found = [np.minimum(silero.spans_ms(channel), duration_ms) for channel in narrow]
+        return [tidy(spans, settings) for spans in found]
+    seen = [look(channel, settings) for channel in narrow]
+    if len(seen) == 2:
+        seen = _without_leak(seen[0], seen[1], settings)
+    return [tidy(to_ms(_spans(channel, settings), duration_ms), settings) for channel in seen]
+
+
+def _spans(channel: Channel, settings: VadSettings) -> IntervalArray:
+    verdict = decide(channel, settings)
+    if settings.detector != "auto" or not np.any(verdict.suspicious):
+        return verdict.speech
+    doubted = verdict.speech[verdict.suspicious]
+    kept = [span for span in doubted if silero.agrees(channel.samples, span * FRAME)]
+    sure = verdict.speech[~verdict.suspicious]
+    both = np.concatenate([sure, np.array(kept, dtype=np.int64).reshape(-1, 2)])
+    return both[np.argsort(both[:, 0])]
+
+
+def _without_leak(a: Channel, b: Channel, settings: VadSettings) -> list[Channel]:
+    active = [fill(candidates(one, settings), len(one.level_db)) for one in (a, b)]
+    into_a = leak.find_leak(b.power, a.power, active[1])
+    into_b = leak.find_leak(a.power, b.power, active[0])
+    return [
+        a.over(leak.predicted(into_a, b.power)) if into_a else a,
+        b.over(leak.predicted(into_b, a.power)) if into_b else b,
+    ]
+
+
 def _telephone(samples: FloatArray, rate_hz: int) -> FloatArray:
-    clean = np.nan_to_num(np.asarray(samples, dtype=np.float32), posinf=0.0, neginf=0.0)
+    clean = np.asarray(samples, dtype=np.float32)
+    if not np.all(np.isfinite(clean)):
+        clean = np.nan_to_num(clean, posinf=0.0, neginf=0.0)
     if rate_hz == RATE_HZ:
         return clean
     import soxr
@@ -103,4 +132,4 @@ def _telephone(samples: FloatArray, rate_hz: int) -> FloatArray:
     return np.asarray(soxr.resample(clean, rate_hz, RATE_HZ), dtype=np.float32)
 
 
-__all__ = ["FRAME_MS", "asr_spans", "speech", "speech_of_channels", "tidy"]
+__all__ = ["asr_spans", "speech", "speech_of_channels", "tidy"]

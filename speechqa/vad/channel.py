@@ -1,0 +1,60 @@
+"""One channel, looked at once: what every later step of the detector needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from speechqa.settings import VadSettings
+from speechqa.vad import webrtc
+from speechqa.vad.floor import noise_floor, rise
+from speechqa.vad.frames import BoolArray, FloatArray
+from speechqa.vad.spectrum import band_power, decibels
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Figures of one channel at 8 kHz, per frame of 10 ms.
+
+    Parameters
+    ----------
+    samples
+        At 8 kHz, shape (n,).
+    power
+        Per band, shape (frames, bands).
+    floor_db
+        Level per band that a frame must rise above, shape (frames, bands).
+    rise_db
+        How far it does, shape (frames,).
+    level_db
+        Power of all bands, shape (frames,).
+    votes
+        WebRTC's votes, shape (frames,).
+    """
+
+    samples: FloatArray
+    power: FloatArray
+    floor_db: FloatArray
+    rise_db: FloatArray
+    level_db: FloatArray
+    votes: BoolArray
+
+    def over(self, leaked_db: FloatArray) -> Channel:
+        """Return the channel with the leak of the other party put under its floor."""
+        floor = np.maximum(self.floor_db, leaked_db)
+        return replace(self, floor_db=floor, rise_db=rise(self.power, floor))
+
+
+def look(samples: FloatArray, settings: VadSettings) -> Channel:
+    """Return the figures of one channel at 8 kHz."""
+    power = band_power(samples)
+    floor = noise_floor(power)
+    return Channel(
+        samples=samples,
+        power=power,
+        floor_db=floor,
+        rise_db=rise(power, floor),
+        level_db=decibels(power.sum(axis=1)),
+        votes=webrtc.votes(samples, settings.aggressiveness),
+    )

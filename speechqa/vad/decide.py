@@ -1,0 +1,101 @@
+"""Which stretches of a channel are speech.
+
+In order: frames that rise far enough above the floor, held down to a lower threshold; tones out;
+stretches that WebRTC never took for speech out; stretches far below the channel's own speech out
+(breath, clicks, rustling); music out. What is left is speech, in frames of 10 ms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speechqa.settings import VadSettings
+from speechqa.vad.channel import Channel
+from speechqa.vad.frames import FloatArray, IntervalArray, bridge, fill, hysteresis, runs
+from speechqa.vad.music import musicality
+from speechqa.vad.tones import tone_spans
+
+_JOIN_FRAMES = 6
+_LEAST_VOTES = 0.3
+_MUSIC = 0.18
+_MAYBE_MUSIC = 0.0
+_OWN_STEADINESS = 0.15
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Speech of one channel and the stretches that a second opinion should look at.
+
+    Parameters
+    ----------
+    speech
+        In frames, shape (n, 2).
+    suspicious
+        Which of them may not be speech after all, shape (n,).
+    """
+
+    speech: IntervalArray
+    suspicious: NDArray[np.bool_]
+
+
+def decide(channel: Channel, settings: VadSettings) -> Verdict:
+    """Return the stretches of `channel` that are speech."""
+    spans = candidates(channel, settings)
+    spans = spans[_sounds_like_speech(channel, spans, settings)]
+    if not len(spans):
+        return Verdict(spans, np.zeros(0, dtype=bool))
+    return _without_music(channel, spans)
+
+
+def candidates(channel: Channel, settings: VadSettings) -> IntervalArray:
+    """Return the stretches that rise above the floor and are no tones, in frames."""
+    high = channel.rise_db > settings.onset_db
+    own = own_level_db(channel.level_db, high & channel.votes)
+    if own is None or own < settings.least_level_db:
+        return np.empty((0, 2), dtype=np.int64)
+    loud = channel.level_db > own - settings.range_db
+    spans = runs(hysteresis(high & loud, (channel.rise_db > settings.hold_db) & loud))
+    spans = spans[~tone_spans(channel.samples, spans, channel.level_db)]
+    return bridge(spans, _JOIN_FRAMES)
+
+
+def own_level_db(level_db: FloatArray, speaking: NDArray[np.bool_]) -> float | None:
+    """Return how loud the loud frames of a channel's own speech are; None without any.
+
+    >>> own_level_db(np.array([-20.0, -20.0, -90.0]), np.array([True, True, False]))
+    -20.0
+    """
+    return float(np.percentile(level_db[speaking], 95)) if np.any(speaking) else None
+
+
+def _sounds_like_speech(
+    channel: Channel, spans: IntervalArray, settings: VadSettings
+) -> NDArray[np.bool_]:
+    if not len(spans):
+        return np.zeros(0, dtype=bool)
+    votes = np.concatenate(([0], np.cumsum(channel.votes)))
+    share = (votes[spans[:, 1]] - votes[spans[:, 0]]) / (spans[:, 1] - spans[:, 0])
+    # An end index of reduceat may lie one past the last frame: one more frame, never the loudest.
+    level = np.append(channel.level_db, np.float32(-np.inf))
+    peak = np.maximum.reduceat(level, spans.ravel())[::2]
+    own = own_level_db(channel.level_db, fill(spans, len(channel.level_db)))
+    assert own is not None
+    return np.asarray((share >= _LEAST_VOTES) & (peak > own - settings.quiet_db))
+
+
+def _without_music(channel: Channel, spans: IntervalArray) -> Verdict:
+    frames = len(channel.level_db)
+    active = fill(spans, frames)
+    score = musicality(channel.samples, active, channel.power.sum(axis=1))
+    known = ~np.isnan(score)
+    total = np.concatenate(([0.0], np.cumsum(np.where(known, score, 0.0))))
+    count = np.concatenate(([0], np.cumsum(known)))
+    counted = count[spans[:, 1]] - count[spans[:, 0]]
+    mean = (total[spans[:, 1]] - total[spans[:, 0]]) / np.maximum(counted, 1)
+    music = (counted > 0) & (mean > _MUSIC)
+    kept = spans[~music]
+    suspicious = ((counted > 0) & (mean > _MAYBE_MUSIC))[~music]
+    return Verdict(kept, suspicious)

@@ -1,0 +1,81 @@
+"""Signalling tones: DTMF, ringback, dial and busy tones, beeps.
+
+WebRTC's detector calls them all speech. A tone is one or two frequencies that stay put, at one
+level, from its first millisecond to its last; no voice does all three for 60 ms.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from speechqa.vad.frames import FRAME, RATE_HZ, BoolArray, FloatArray, IntervalArray
+
+_TRIM = 2 * FRAME
+"""Samples left out at each end, where the tone is switched on and off."""
+_LONGEST = RATE_HZ
+"""A longer stretch is judged by its middle second."""
+_SHORTEST = 3 * FRAME
+_PURITY = 0.85
+_STEADINESS_DB = 1.5
+_LEVEL_RANGE_DB = 5.0
+
+
+def is_tone(samples: FloatArray) -> bool:
+    """Tell whether a stretch (samples at 8 kHz) is one or two steady frequencies.
+
+    Examples
+    --------
+    >>> t = np.arange(960) / 8000
+    >>> is_tone((np.sin(2 * np.pi * 697 * t) + np.sin(2 * np.pi * 1209 * t)).astype(np.float32))
+    True
+    >>> is_tone(np.sin(2 * np.pi * 400 * t * (1 + 4 * t)).astype(np.float32))
+    False
+    """
+    core = samples[_TRIM : len(samples) - _TRIM]
+    if len(core) < _SHORTEST:
+        return False
+    if len(core) > _LONGEST:
+        core = core[(len(core) - _LONGEST) // 2 :][:_LONGEST]
+    return bool(_purity(core) >= _PURITY and _unsteadiness_db(core) <= _STEADINESS_DB)
+
+
+def tone_spans(samples: FloatArray, spans: IntervalArray, level_db: FloatArray) -> BoolArray:
+    """Return which of `spans` (frames) are tones, shape (n,).
+
+    `level_db` (frames,) spares most stretches the closer look: a tone keeps its level.
+
+    >>> hum = np.sin(2 * np.pi * 440 * np.arange(8000) / 8000).astype(np.float32)
+    >>> tone_spans(hum, np.array([[0, 50], [60, 62]]), np.zeros(100, dtype=np.float32)).tolist()
+    [True, False]
+    """
+    found = np.zeros(len(spans), dtype=bool)
+    for k, (start, end) in enumerate(spans):
+        core = level_db[start + 3 : end - 3] if end - start > 8 else level_db[start + 2 : end - 2]
+        if len(core) >= 2 and np.ptp(core[:: max(len(core) // 8, 1)]) <= _LEVEL_RANGE_DB:
+            found[k] = is_tone(samples[start * FRAME : end * FRAME])
+    return found
+
+
+def _purity(core: FloatArray) -> float:
+    """Share of the power that lies in the two strongest lines."""
+    size = len(core)
+    power = np.abs(np.fft.rfft(core * np.hanning(size), 2 * size)) ** 2
+    power[: int(100 * 2 * size / RATE_HZ)] = 0
+    total = float(power.sum())
+    if total <= 0:
+        return 0.0
+    found = 0.0
+    for _ in range(2):
+        at = int(power.argmax())
+        line = slice(max(at - 4, 0), at + 5)
+        found += float(power[line].sum())
+        power[line] = 0
+    return found / total
+
+
+def _unsteadiness_db(core: FloatArray) -> float:
+    """Spread of the level over pieces of 20 ms, in dB; a beat of two tones averages out."""
+    piece = 2 * FRAME if len(core) >= 6 * FRAME else FRAME
+    pieces = core[: len(core) // piece * piece].reshape(-1, piece)
+    level = 10 * np.log10(np.maximum(np.mean(np.square(pieces), axis=1), 1e-10))
+    return float(np.percentile(level, 90) - np.percentile(level, 10)) / 2
