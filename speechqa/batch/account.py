@@ -1,0 +1,107 @@
+"""The account of a run: every recording found, with exactly one outcome.
+
+Written as one JSON file per run beside the tables, for people and for monitoring.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from speechqa.errors import StoreError
+from speechqa.store import Store
+from speechqa.store.plain import text_of_path
+
+OUTCOMES = ("scored", "damaged", "refused", "quarantined", "deferred", "pending")
+FAILED = ("refused", "quarantined", "deferred")
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What became of the recordings of one run.
+
+    Parameters
+    ----------
+    found
+        Recordings found.
+    known
+        Of them, stored by an earlier run.
+    same_content
+        Of them, the same bytes as another one under another name.
+    counts
+        Outcome to number; they add up to `found`.
+    troubled
+        Path to (status, reason code, reason), processed in this run and not simply scored.
+    audio_s
+        Audio processed in this run.
+    seconds
+        Wall time.
+    interrupted
+        Whether a signal ended it early.
+
+    Examples
+    --------
+    >>> report = RunReport("r", 2, 0, 0, Counter(scored=1, refused=1), {}, 60.0, 6.0, False)
+    >>> report.exit_code, report.equation
+    (3, '2 found = 1 scored + 1 refused')
+    """
+
+    run_id: str
+    found: int
+    known: int
+    same_content: int
+    counts: Counter[str]
+    troubled: dict[str, tuple[str, str, str]]
+    audio_s: float
+    seconds: float
+    interrupted: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0 when all was scored, 3 when some calls failed, 130 when interrupted."""
+        if self.interrupted:
+            return 130
+        return 3 if any(self.counts[status] for status in FAILED) else 0
+
+    @property
+    def equation(self) -> str:
+        """The account in one line."""
+        parts = [f"{self.counts[name]} {name}" for name in OUTCOMES if self.counts[name]]
+        return f"{self.found} found = " + (" + ".join(parts) or "nothing")
+
+    def check(self) -> None:
+        """Raise StoreError when the outcomes do not add up to what was found."""
+        if sum(self.counts[name] for name in OUTCOMES) != self.found or (
+            self.counts["pending"] and not self.interrupted
+        ):
+            raise StoreError(
+                f"the account does not add up: {self.equation}",
+                hint="this is a fault of speechqa: please report it with the run's JSON file",
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the account as plain values."""
+        return asdict(self) | {
+            "counts": {name: self.counts[name] for name in OUTCOMES},
+            "troubled": [
+                {"path": text_of_path(path), "status": s, "reason_code": code, "reason": reason}
+                for path, (s, code, reason) in self.troubled.items()
+            ],
+        }
+
+
+def write_report(store: Store, report: RunReport) -> None:
+    """Check the account and write it as ``runs/RUN.json`` into a local store."""
+    if store.local is not None:
+        folder = store.local / "runs"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        file = folder / f"{report.run_id}.json"
+        part = file.with_suffix(".part")
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            json.dump(report.as_dict(), stream, ensure_ascii=False, indent=1)
+        part.rename(file)
+    report.check()

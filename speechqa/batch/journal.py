@@ -1,0 +1,91 @@
+"""Attempts, written down before they start, so that a recording that kills its worker is known.
+
+One line of JSON per event in a file beside the tables, flushed to disk before the work begins.
+Two deaths of the worker, in one run or across runs, put a recording into quarantine. An attempt
+whose end nobody saw (the whole run was killed) is no death: its call is merely tried alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from speechqa.store.plain import text_of_path
+
+STRIKES = 2
+"""Deaths after which a recording is quarantined."""
+
+
+@dataclass
+class Journal:
+    """The attempts of all runs on one store.
+
+    Parameters
+    ----------
+    file
+        Where they are kept; None keeps them in memory only (a store on object storage).
+    """
+
+    file: Path | None
+    strikes: Counter[str] = field(default_factory=Counter)
+    suspects: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        if self.file is None or not self.file.exists():
+            return
+        for line in self.file.read_text("utf-8", errors="replace").splitlines():
+            try:
+                event = json.loads(line)
+            except ValueError:  # the last line of a killed run may be cut short
+                continue
+            self._apply(event)
+
+    def started(self, paths: list[str], run_id: str) -> None:
+        """Write down that these recordings are about to be tried, together."""
+        self._write({"event": "start", "paths": list(map(text_of_path, paths)), "run": run_id})
+
+    def died(self, path: str, cause: str, detail: str) -> int:
+        """Write down that a worker died of this recording; return how often that happened."""
+        name = text_of_path(path)
+        self._write({"event": "died", "paths": [name], "cause": cause, "detail": detail})
+        return self.strikes[name]
+
+    def finished(self, paths: list[str]) -> None:
+        """Write down that these recordings have a stored result."""
+        self._write({"event": "done", "paths": list(map(text_of_path, paths))})
+
+    def is_suspect(self, path: str) -> bool:
+        """Whether an earlier attempt's end was not seen: such a call is tried alone."""
+        return text_of_path(path) in self.suspects
+
+    def forgive(self, paths: list[str]) -> None:
+        """Forget the deaths of these recordings, to try them again."""
+        self._write({"event": "forgiven", "paths": list(map(text_of_path, paths))})
+
+    def _apply(self, event: dict[str, Any]) -> None:
+        paths = event.get("paths", [])
+        match event.get("event"):
+            case "start":
+                self.suspects.update(paths)
+            case "died":
+                self.strikes.update(paths)
+            case "done" | "forgiven":
+                self.suspects.difference_update(paths)
+                for path in paths:
+                    self.strikes.pop(path, None)
+
+    def _write(self, event: dict[str, Any]) -> None:
+        self._apply(event)
+        if self.file is None:
+            return
+        self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(descriptor, (json.dumps(event, ensure_ascii=False) + "\n").encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,132 @@
+"""The local executor: groups of calls to isolated workers, results to the store.
+
+The parent finds, plans, writes attempts down, hands out groups, and commits; it never decodes
+nor recognises, so that nothing in a recording can end it. A worker that dies takes down only its
+group; the calls of the group are tried again alone, and one that kills its worker twice is
+quarantined.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from speechqa.batch.journal import STRIKES, Journal
+from speechqa.batch.work import CallTask, GroupTask, failure, make_worker
+from speechqa.batch.workers import Died, Done, Workers
+from speechqa.errors import CallError, CallStatus
+from speechqa.pipeline import CallFacts
+from speechqa.settings import Settings
+
+GROUP_CALLS = 16
+GROUP_BYTES = 64 * 1024**2
+"""A group is at most this many calls and, one call apart, this many bytes of files."""
+
+DEADLINE_S = 120.0
+DEADLINE_PER_AUDIO_S = 3.0
+"""How long a worker may stay silent: this, and so much for each second of audio in its hands."""
+
+
+@dataclass
+class LocalExecutor:
+    """Processes calls on this machine.
+
+    Parameters
+    ----------
+    settings, config, run_id
+        As everywhere in a run.
+    workers
+        Processes.
+    journal
+        Where attempts are written down.
+    stopping
+        Asked often; true ends the run after what is in flight.
+    """
+
+    settings: Settings
+    config: str
+    run_id: str
+    workers: int
+    journal: Journal
+    stopping: Callable[[], bool] = lambda: False
+    _queue: deque[GroupTask] = field(default_factory=deque)
+
+    def process(self, calls: Iterable[CallTask]) -> Iterator[list[CallFacts]]:
+        """Yield finished calls as they come, until all are done or a stop is asked for."""
+        incoming = group(calls, self.journal)
+        arguments = (self.settings, self.config, self.run_id)
+        with Workers(make_worker, arguments, self.workers, _patience) as pool:
+            more = True
+            while True:
+                while pool.idle and not self.stopping():
+                    task = self._queue.popleft() if self._queue else next(incoming, None)
+                    if task is None:
+                        more = False
+                        break
+                    self.journal.started([c.source.path for c in task.calls], self.run_id)
+                    pool.start(task)
+                if not pool.busy and (self.stopping() or (not more and not self._queue)):
+                    return
+                for ended in pool.results():
+                    if isinstance(ended, Done):
+                        yield ended.answer
+                    else:
+                        yield from self._after_death(ended)
+
+    def _after_death(self, ended: Died[GroupTask]) -> Iterator[list[CallFacts]]:
+        """Strike those who may have killed the worker; try them alone, or quarantine them."""
+        stage, culprit, _ = ended.progress or (None, None, 0)
+        for call in ended.task.calls:
+            path = call.source.path
+            guilty = stage != "prepare" or path == culprit or len(ended.task.calls) == 1
+            strikes = self.journal.died(path, ended.cause, ended.detail) if guilty else 0
+            if strikes >= STRIKES:
+                yield [failure(call, _death(ended, strikes), config=self.config)]
+            else:
+                self._queue.append(GroupTask((call,), attempt=ended.task.attempt + 1))
+
+
+def group(calls: Iterable[CallTask], journal: Journal) -> Iterator[GroupTask]:
+    """Yield groups of calls; a suspect is alone in its group."""
+    held: list[CallTask] = []
+    held_bytes = 0
+    for call in calls:
+        if journal.is_suspect(call.source.path) or journal.strikes[call.source.path]:
+            yield GroupTask((call,))
+            continue
+        if held and (len(held) >= GROUP_CALLS or held_bytes + call.source.size_bytes > GROUP_BYTES):
+            yield GroupTask(tuple(held))
+            held, held_bytes = [], 0
+        held.append(call)
+        held_bytes += call.source.size_bytes
+    if held:
+        yield GroupTask(tuple(held))
+
+
+def statuses(calls: Sequence[CallFacts]) -> dict[CallStatus, int]:
+    """Count calls by status."""
+    counts: dict[CallStatus, int] = {}
+    for call in calls:
+        counts[call.status] = counts.get(call.status, 0) + 1
+    return counts
+
+
+def _patience(progress: tuple[str, str | None, int] | None) -> float:
+    audio_ms = progress[2] if progress else 0
+    return DEADLINE_S + DEADLINE_PER_AUDIO_S * audio_ms / 1000
+
+
+def _death(ended: Died[GroupTask], strikes: int) -> CallError:
+    words = {
+        "crash": "the worker crashed",
+        "hang": "the worker did not answer in time",
+        "memory": "the worker ran out of memory",
+        "error": "an unforeseen error",
+    }
+    return CallError(
+        f"worker-{ended.cause}",
+        f"{words[ended.cause]} ({ended.detail}), {strikes} times",
+        status="quarantined",
+        hint="listen to the file; speechqa status --retry tries it again",
+    )

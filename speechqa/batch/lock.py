@@ -1,0 +1,54 @@
+"""One run at a time on a local store: the second is told who holds it.
+
+The lock is the operating system's own, so it ends with its process, however that ends; no file
+has to be removed by a person. Stores on object storage need none: their commits merge on the
+call's key, so two runs there do some work twice and write it once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from speechqa.errors import StoreError
+
+
+@contextmanager
+def hold(folder: Path | None) -> Iterator[None]:
+    """Hold the store's lock while the block runs.
+
+    Parameters
+    ----------
+    folder
+        The store's folder; None (object storage) locks nothing.
+
+    Raises
+    ------
+    StoreError
+        Another run holds it; the message says which process, where and since when.
+    """
+    if folder is None:
+        yield
+        return
+    file = folder / ".lock"
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 200).decode("utf-8", "replace").strip() or "another run"
+            raise StoreError(
+                f"{folder}: in use by {holder}", hint="wait for it to end, or use another --store"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        stamp = datetime.now(UTC).isoformat(timespec="seconds")
+        text = f"process {os.getpid()} on {socket.gethostname()} since {stamp}"
+        os.pwrite(descriptor, text.encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,277 @@
+"""One run: find recordings, skip what is stored, process the rest, judge it, account for all.
+
+A run is safe to kill at any moment and to start again: what is committed is whole calls, and the
+next run does what is missing. It ends with an account in which every recording found has exactly
+one outcome; an account that does not add up fails the run.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from speechqa.asr import find_model
+from speechqa.batch.account import RunReport, write_report
+from speechqa.batch.journal import Journal
+from speechqa.batch.judge import judge_missing
+from speechqa.batch.local import LocalExecutor
+from speechqa.batch.lock import hold
+from speechqa.batch.plan import Plan, config_digest, identify, plan
+from speechqa.batch.work import CallTask, failure
+from speechqa.errors import CallError
+from speechqa.metadata import CallMetadata, MetadataReader
+from speechqa.pipeline import CallFacts, Source, call_key
+from speechqa.rulebook import Rulebook
+from speechqa.settings import Settings
+from speechqa.store import KnownInput, Store
+from speechqa.store.plain import text_of_path, to_json
+from speechqa.store.schema import facts_of_row
+
+COMMIT_SECONDS = 20.0
+"""Finished calls are committed at least this often."""
+
+
+class Progress:
+    """What a run tells while it goes on; the base class tells nothing."""
+
+    def begin(self, found: int, todo: int) -> None:
+        """Take note that recordings were found, `todo` of them not stored yet."""
+
+    def advance(self, calls: Sequence[CallFacts]) -> None:
+        """Take note of finished calls."""
+
+    def note(self, text: str) -> None:
+        """Say something worth a line."""
+
+    def end(self) -> None:
+        """Take note that the run is over."""
+
+
+@dataclass
+class Run:
+    """A run over recordings found.
+
+    Parameters
+    ----------
+    settings, rulebook, store
+        As loaded.
+    reader
+        Gives metadata for a path.
+    retry
+        Final statuses that are processed again.
+    segments
+        File that says who speaks when, for one-channel recordings.
+    """
+
+    settings: Settings
+    rulebook: Rulebook
+    store: Store
+    reader: MetadataReader
+    progress: Progress = field(default_factory=Progress)
+    retry: frozenset[str] = frozenset()
+    segments: str | None = None
+    run_id: str = field(default_factory=lambda: _run_id())
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _aliases: dict[str, list[str]] = field(default_factory=dict)
+
+    def over(self, paths: Sequence[str]) -> RunReport:
+        """Process the recordings at `paths`; return the account of every one of them."""
+        model = find_model(self.settings.asr.model)
+        config = config_digest(self.settings, f"{model.name}@{model.digest}")
+        started = time.monotonic()
+        with hold(self.store.local), self._interruptible():
+            stored = self.store.known()
+            work = plan(paths, stored, config=config, retry=self.retry)
+            self.progress.begin(work.found, len(work.fresh) + len(work.gone))
+            self._refresh_metadata(work)
+            outcome = self._process(work, stored, config)
+            judge_missing(self.store, self.rulebook, self.settings.timing)
+            report = self._account(work, outcome, time.monotonic() - started)
+            write_report(self.store, report)
+        self.progress.end()
+        return report
+
+    def _process(
+        self, work: Plan, stored: Sequence[KnownInput], config: str
+    ) -> dict[str, CallFacts]:
+        journal = Journal(self.store.local / "attempts.jsonl" if self.store.local else None)
+        if self.retry:
+            journal.forgive([source.path for source in work.fresh])
+        outcome: dict[str, CallFacts] = {}
+        pending: list[CallFacts] = []
+        last_commit = time.monotonic()
+
+        def commit() -> None:
+            nonlocal last_commit
+            self._commit(pending, journal)
+            pending.clear()
+            last_commit = time.monotonic()
+
+        def finish(rows: Sequence[CallFacts]) -> None:
+            for row in rows:
+                row = replace(row, run_id=self.run_id)
+                outcome[row.path] = row
+                pending.append(row)
+            self.progress.advance(rows)
+            late = time.monotonic() - last_commit > COMMIT_SECONDS
+            if len(pending) >= self.settings.store.commit_calls or (pending and late):
+                commit()
+
+        finish([failure(self._bare(source), why, config=config) for source, why in work.gone])
+        executor = LocalExecutor(
+            settings=self.settings,
+            config=config,
+            run_id=self.run_id,
+            workers=self.settings.run.worker_count,
+            journal=journal,
+            stopping=self._stop.is_set,
+        )
+        for rows in executor.process(self._tasks(work, stored, config, finish)):
+            finish(rows)
+        commit()
+        self._commit_aliases()
+        return outcome
+
+    def _tasks(
+        self,
+        work: Plan,
+        stored: Sequence[KnownInput],
+        config: str,
+        finish: Callable[[Sequence[CallFacts]], None],
+    ) -> Iterator[CallTask]:
+        """Yield what must be recognised; what fails before or is known by content ends here."""
+        again = self.retry
+        by_key = {row.key: row for row in stored if row.status not in {*again, "deferred"}}
+        taken: dict[str, str] = {}
+        for source in work.fresh:
+            if self._stop.is_set():
+                return
+            call = self._bare(source)
+            try:
+                call = CallTask(identify(source), self.reader.for_path(source.path), self.segments)
+            except CallError as error:
+                finish([failure(call, error, config=config)])
+                continue
+            key = call_key(call.source, config)
+            if key in by_key or key in taken:
+                self._aliases.setdefault(key, []).append(source.path)
+                continue
+            taken[key] = source.path
+            yield call
+
+    def _bare(self, source: Source) -> CallTask:
+        return CallTask(source, CallMetadata(call_id=os.path.basename(source.path)))
+
+    def _commit(self, rows: list[CallFacts], journal: Journal) -> None:
+        if not rows:
+            return
+        self.store.commit_calls(rows)
+        judge_missing(self.store, self.rulebook, self.settings.timing, calls=rows)
+        journal.finished([row.path for row in rows])
+
+    def _commit_aliases(self) -> None:
+        """Show the same bytes under all their names, scored once."""
+        if not self._aliases:
+            return
+        rows = []
+        for row in self.store.read("recordings").to_pylist():
+            if row["key"] in self._aliases:
+                facts = facts_of_row(row)
+                names = {*facts.also_at, *self._aliases[row["key"]]} - {facts.path}
+                rows.append(replace(facts, also_at=tuple(sorted(names))))
+        self.store.commit_calls(rows)
+
+    def _refresh_metadata(self, work: Plan) -> None:
+        """Write metadata that changed since a known call was stored; its facts stay."""
+        changed: dict[str, CallMetadata] = {}
+        for path, row in work.known.items():
+            if path != row.path:
+                continue
+            try:
+                meta = self.reader.for_path(path)
+            except CallError as error:
+                self.progress.note(f"{path}: metadata kept as stored: {error.message}")
+                continue
+            if _metadata_text(meta) != (row.metadata, row.call_id, row.started_at):
+                changed[row.key] = meta
+        if changed:
+            rows = [
+                _with_metadata(facts, changed[facts.key]) for facts in self.store.calls(changed)
+            ]
+            self.store.commit_calls(rows)
+            self.progress.note(f"metadata of {len(rows)} known calls was brought up to date")
+
+    def _account(self, work: Plan, outcome: dict[str, CallFacts], seconds: float) -> RunReport:
+        known = {path: row.status for path, row in work.known.items()}
+        alias_of = {path: key for key, paths in self._aliases.items() for path in paths}
+        by_key = {row.key: row.status for row in outcome.values()}
+        by_key |= {row.key: row.status for row in self.store.known()} if alias_of else {}
+        fresh = {path: row.status for path, row in outcome.items()}
+        same = {path: by_key.get(key, "pending") for path, key in alias_of.items()}
+        everything = [s.path for s in work.fresh] + [s.path for s, _ in work.gone] + list(known)
+        final = {path: (known | same | fresh).get(path, "pending") for path in everything}
+        return RunReport(
+            run_id=self.run_id,
+            found=work.found,
+            known=len(known),
+            same_content=len(same),
+            counts=Counter(final.values()),
+            troubled={
+                path: (row.status, row.reason_code or "", row.reason or "")
+                for path, row in sorted(outcome.items())
+                if row.status != "scored"
+            },
+            audio_s=sum(row.duration_ms for row in outcome.values()) / 1000,
+            seconds=seconds,
+            interrupted=self._stop.is_set(),
+        )
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Let the first SIGINT or SIGTERM end the run after what is in flight."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(*_: object) -> None:
+            self._stop.set()
+
+        before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _with_metadata(facts: CallFacts, meta: CallMetadata) -> CallFacts:
+    return replace(
+        facts,
+        call_id=meta.call_id,
+        agent_id=meta.agent_id,
+        started_at=meta.started_at,
+        queue=meta.queue,
+        direction=meta.direction,
+        caller=meta.caller,
+        answered_ms=meta.answered_ms,
+        metadata=dict(meta.columns),
+        metadata_sources=dict(meta.sources),
+    )
+
+
+def _metadata_text(meta: CallMetadata) -> tuple[str, str, str | None]:
+    """Return the metadata as the store writes it, to be compared with a stored row."""
+    started = None if meta.started_at is None else meta.started_at.isoformat()
+    return to_json(dict(meta.columns)), text_of_path(meta.call_id), started
+
+
+def _run_id() -> str:
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ-") + uuid.uuid4().hex[:6]

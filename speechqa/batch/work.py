@@ -1,0 +1,85 @@
+"""What one worker does with a group of calls: prepare each, then transcribe all together.
+
+Paths go in and facts come out; audio never travels between processes. This is the same function
+for every executor. A call that cannot be processed becomes a row that says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from speechqa.errors import CallError
+from speechqa.metadata import CallMetadata
+from speechqa.pipeline import CallFacts, Source, failed
+from speechqa.pipeline.prepare import Prepared, prepare
+from speechqa.pipeline.transcribe import transcribe
+from speechqa.settings import Settings
+
+
+@dataclass(frozen=True)
+class CallTask:
+    """One recording to be processed, with its metadata."""
+
+    source: Source
+    metadata: CallMetadata
+    segments: str | None = None
+
+
+@dataclass(frozen=True)
+class GroupTask:
+    """Calls processed together, whose windows are batched."""
+
+    calls: tuple[CallTask, ...]
+    attempt: int = 1
+
+
+GroupWork = Callable[[GroupTask, Callable[[Any], None]], list[CallFacts]]
+
+
+def make_worker(settings: Settings, config: str, run_id: str) -> GroupWork:
+    """Load the recogniser once and return the function that processes a group."""
+    from speechqa.asr import load_engine
+
+    engine = load_engine(settings.asr)
+
+    def work(group: GroupTask, report: Callable[[Any], None]) -> list[CallFacts]:
+        ready: list[Prepared] = []
+        rows: list[CallFacts] = []
+        for call in group.calls:
+            report(("prepare", call.source.path, _audio_ms(ready)))
+            try:
+                ready.append(
+                    prepare(
+                        call.source, call.metadata, settings, config=config, segments=call.segments
+                    )
+                )
+            except CallError as error:
+                rows.append(failure(call, error, config=config))
+        report(("transcribe", None, _audio_ms(ready)))
+        return rows + transcribe(ready, engine, settings)
+
+    return work
+
+
+def _audio_ms(calls: Sequence[Prepared]) -> int:
+    return sum(call.facts.duration_ms for call in calls)
+
+
+def failure(call: CallTask, error: CallError, *, config: str) -> CallFacts:
+    """Return the row of a call that could not be processed, with its metadata."""
+    meta = call.metadata
+    return failed(
+        call.source,
+        error,
+        config=config,
+        call_id=meta.call_id,
+        agent_id=meta.agent_id,
+        started_at=meta.started_at,
+        queue=meta.queue,
+        direction=meta.direction,
+        caller=meta.caller,
+        metadata=dict(meta.columns),
+        metadata_sources=dict(meta.sources),
+    )

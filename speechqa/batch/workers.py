@@ -1,0 +1,275 @@
+"""Worker processes that may die without taking anything else with them.
+
+Each worker holds one task at a time and answers through its own pipe; a crash, a hang or an
+exhausted memory is seen by the parent, named, and costs that one task. A pool that shares a
+queue between workers cannot say which task was in flight when one of them died.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import Any, Generic, TypeVar
+
+from speechqa.errors import SpeechqaError
+
+Task = TypeVar("Task")
+Answer = TypeVar("Answer")
+
+PR_SET_PDEATHSIG = 1
+GRACE_S = 5.0
+"""How long a worker that was asked to stop may take before it is killed."""
+
+
+@dataclass(frozen=True)
+class Done(Generic[Task, Answer]):
+    """A task that came back."""
+
+    task: Task
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Died(Generic[Task]):
+    """A task whose worker did not survive it.
+
+    Parameters
+    ----------
+    cause
+        ``"crash"``, ``"hang"``, ``"memory"`` or ``"error"``.
+    detail
+        Signal, exit code or exception class, for the record.
+    progress
+        The last thing the task reported before the end; None if nothing.
+    """
+
+    task: Task
+    cause: str
+    detail: str
+    progress: Any = None
+
+
+@dataclass
+class _Worker:
+    process: Any
+    pipe: Connection
+    task: Any = None
+    busy: bool = False
+    deadline: float = 0.0
+    progress: Any = None
+    ready: bool = False
+
+
+@dataclass
+class Workers(Generic[Task, Answer]):
+    """A few processes, each running `make()` once and then its result on every task.
+
+    Parameters
+    ----------
+    make
+        Called once in each worker with `arguments`; returns the function that does a task. The
+        function takes the task and a ``report`` callable for progress.
+    arguments
+        Picklable.
+    count
+        Processes.
+    patience
+        Seconds that a worker may stay silent after it reported this progress (None: the start).
+    memory_bytes
+        Address-space growth allowed to a worker; None for no limit.
+    """
+
+    make: Callable[..., Callable[[Task, Callable[[Any], None]], Answer]]
+    arguments: tuple[Any, ...]
+    count: int
+    patience: Callable[[Any], float]
+    memory_bytes: int | None = None
+    _workers: list[_Worker] = field(default_factory=list)
+
+    def __enter__(self) -> Workers[Task, Answer]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def idle(self) -> int:
+        """How many more tasks could be started now."""
+        return self.count - sum(worker.busy for worker in self._workers)
+
+    @property
+    def busy(self) -> int:
+        """How many tasks are in flight."""
+        return sum(worker.busy for worker in self._workers)
+
+    def start(self, task: Task) -> None:
+        """Give `task` to an idle worker; it is killed when it outlasts its patience."""
+        worker = next((w for w in self._workers if not w.busy), None)
+        if worker is None:
+            worker = self._spawn()
+        worker.task, worker.busy, worker.progress = task, True, None
+        worker.deadline = time.monotonic() + self.patience(None)
+        try:
+            worker.pipe.send(task)
+        except OSError:  # it died while idle: a fresh one takes the task
+            self._discard(worker)
+            self.start(task)
+
+    def results(self, *, timeout_s: float = 0.5) -> Iterator[Done[Task, Answer] | Died[Task]]:
+        """Yield what has ended, waiting at most `timeout_s` for the first."""
+        busy = {worker.pipe: worker for worker in self._workers if worker.busy}
+        for pipe in wait(list(busy), timeout=timeout_s) if busy else ():
+            worker = busy[pipe]  # type: ignore[index]
+            ended = self._receive(worker)
+            if ended is not None:
+                yield ended
+        now = time.monotonic()
+        for worker in [w for w in self._workers if w.busy and now > w.deadline]:
+            task, progress = worker.task, worker.progress
+            self._discard(worker)
+            yield Died(task, "hang", "no answer before its deadline", progress)
+
+    def stop(self) -> None:
+        """End all workers; those that do not go within the grace are killed."""
+        for worker in self._workers:
+            worker.process.terminate()
+        until = time.monotonic() + GRACE_S
+        for worker in self._workers:
+            worker.process.join(max(0.0, until - time.monotonic()))
+            self._kill(worker)
+        self._workers.clear()
+
+    def _spawn(self) -> _Worker:
+        context = multiprocessing.get_context("spawn")
+        here, there = context.Pipe()
+        process = context.Process(
+            target=_serve,
+            args=(there, self.make, self.arguments, self.memory_bytes, os.getpid()),
+            daemon=True,
+        )
+        process.start()
+        there.close()
+        worker = _Worker(process, here)
+        self._workers.append(worker)
+        return worker
+
+    def _receive(self, worker: _Worker) -> Done[Task, Answer] | Died[Task] | None:
+        try:
+            kind, value = worker.pipe.recv()
+        except (EOFError, OSError):
+            worker.process.join(GRACE_S)
+            task, progress = worker.task, worker.progress
+            code = worker.process.exitcode
+            self._discard(worker)
+            return Died(task, *_cause_of_death(code), progress)
+        if kind == "progress":
+            worker.progress = value
+            worker.deadline = time.monotonic() + self.patience(value)
+            return None
+        if kind == "unusable":  # what every task needs is missing: no task can succeed
+            raise value
+        worker.busy = False
+        task, worker.task = worker.task, None
+        if kind == "answer":
+            return Done(task, value)
+        cause, detail = value
+        progress = worker.progress
+        self._discard(worker)
+        return Died(task, cause, detail, progress)
+
+    def _discard(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
+        self._kill(worker)
+
+    @staticmethod
+    def _kill(worker: _Worker) -> None:
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join(GRACE_S)
+        worker.pipe.close()
+
+
+def _cause_of_death(exit_code: int | None) -> tuple[str, str]:
+    """Name what ended a process.
+
+    Examples
+    --------
+    >>> _cause_of_death(-11)
+    ('crash', 'SIGSEGV')
+    >>> _cause_of_death(-9)
+    ('memory', 'SIGKILL')
+    >>> _cause_of_death(3)
+    ('crash', 'exit code 3')
+    """
+    if exit_code is None:
+        return "hang", "it closed its pipe and stayed"
+    if exit_code == -signal.SIGKILL:  # nobody here kills a worker that has not been discarded
+        return "memory", "SIGKILL"
+    if exit_code < 0:
+        return "crash", signal.Signals(-exit_code).name
+    return "crash", f"exit code {exit_code}"
+
+
+def _serve(
+    pipe: Connection,
+    make: Callable[..., Callable[[Any, Callable[[Any], None]], Any]],
+    arguments: tuple[Any, ...],
+    memory_bytes: int | None,
+    parent: int,
+) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    _die_with_parent()
+    if memory_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, resource.RLIM_INFINITY))
+    work = None
+    while True:
+        if not pipe.poll(2.0):
+            if os.getppid() != parent:  # the parent was killed: leave no orphan
+                return
+            continue
+        try:
+            task = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            if work is None:
+                work = make(*arguments)
+            answer = work(task, lambda value: pipe.send(("progress", value)))
+        except SpeechqaError as error:  # of the set-up: no task can succeed without it
+            pipe.send(("unusable", error))
+            return
+        except MemoryError:
+            pipe.send(("died", ("memory", "MemoryError")))
+            return
+        except Exception as error:  # an unforeseen error costs its task, never the night
+            pipe.send(("died", ("error", f"{type(error).__name__}: {_where(error)}")))
+            return
+        try:
+            pipe.send(("answer", answer))
+        except Exception as error:  # an answer that cannot be pickled
+            pipe.send(("died", ("error", f"{type(error).__name__}: unsendable answer")))
+            return
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to kill this process when its parent goes: a long C call polls no pipe."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _where(error: BaseException) -> str:
+    """Return file and line of the innermost frame: messages may quote a transcript, lines not."""
+    trace = error.__traceback__
+    place = "?"
+    while trace is not None:
+        place = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place

@@ -1,0 +1,5 @@
+"""Run the command line with ``python -m speechqa.cli``."""
+
+from speechqa.cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""The command table: names, order and help of every command."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import speechqa
+from speechqa.cli.assess import assess
+from speechqa.cli.doctor import doctor
+from speechqa.cli.explain import explain
+from speechqa.cli.run import run
+from speechqa.cli.scorecard import scorecard
+from speechqa.cli.show import show
+from speechqa.cli.status import status
+
+EXAMPLE = """
+[bold]Examples[/bold]
+
+  speechqa run recordings/ --store night      transcribe, measure and judge a folder of calls
+
+  speechqa scorecard --store night            one line per agent
+
+  speechqa show CALL --store night            one call: who spoke when, hits, transcript
+"""
+
+app = typer.Typer(
+    name="speechqa",
+    help="Judge recorded calls offline: who spoke when, what was said, what the rulebook says."
+    + EXAMPLE,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # a traceback box can quote a transcript
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"speechqa {speechqa.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Judge recorded calls offline."""
+
+
+app.command(rich_help_panel="Every night")(run)
+app.command(rich_help_panel="Every night")(status)
+app.command(rich_help_panel="Reading results")(scorecard)
+app.command(rich_help_panel="Reading results")(show)
+app.command(rich_help_panel="Reading results")(explain)
+app.command(rich_help_panel="Rules")(assess)
+app.command(rich_help_panel="This machine")(doctor)

@@ -1,0 +1,88 @@
+"""``speechqa assess``: apply a rulebook to stored facts again, without audio or model."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from speechqa.cli.options import JsonOption, RulebookOption, StoreOption, page, print_json, talk
+
+if TYPE_CHECKING:
+    from speechqa.batch.differences import Differences
+
+
+def assess(
+    store: StoreOption = None,
+    rulebook: RulebookOption = None,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Show what would change, and why; store nothing.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge stored calls again by a rulebook: seconds, not hours.
+
+    [bold]Examples[/bold]
+
+      speechqa assess --rulebook ours.yaml
+
+      speechqa assess --rulebook ours.yaml --diff
+    """
+    from speechqa.batch.differences import differences
+    from speechqa.batch.judge import judge_missing
+    from speechqa.batch.lock import hold
+    from speechqa.rulebook import load
+    from speechqa.settings import load_settings
+    from speechqa.store import open_store
+
+    settings = load_settings(store={"path": store}, rules={"rulebook": rulebook})
+    book = load(settings.rules.rulebook, settings.rules)
+    open_ = open_store(settings.store.path)
+    before = time.monotonic()
+    if diff:
+        found = differences(open_, book, settings.timing)
+        if as_json:
+            for line in found.as_lines():
+                print_json(line)
+        else:
+            _print(found)
+        return
+    with hold(open_.local):
+        judged = judge_missing(open_, book, settings.timing)
+    seconds = time.monotonic() - before
+    if as_json:
+        print_json({"judged": judged, "rulebook": f"{book.name} {book.version}"})
+    talk().print(f"{judged} calls judged by {book.name} {book.version} in {seconds:.1f} s")
+
+
+def _print(found: Differences) -> None:
+    from rich.table import Table
+
+    console = page()
+    console.print(
+        f"{found.compared} calls compared, {len(found.calls)} change, "
+        f"{len(found.rules)} rules answer otherwise"
+    )
+    if not found.calls:
+        return
+    rules = Table("rule", "calls", "answers", title="Why: rules that answer otherwise")
+    for rule, changes in found.rules.items():
+        answers = ", ".join(f"{a} → {b} ({n})" for (a, b), n in changes.items())
+        rules.add_row(rule, str(sum(changes.values())), answers)
+    console.print(rules)
+    agents = Table("agent", "calls changed", "score before", "score after", title="Agents")
+    for row in found.agents:
+        agents.add_row(row["agent"], str(row["changed"]), _p(row["before"]), _p(row["after"]))
+    console.print(agents)
+    calls = Table("call", "agent", "before", "after", "because", title="Calls")
+    for row in found.calls[:50]:
+        because = ", ".join(f"{r}: {a} → {b}" for r, (a, b) in row["rules"].items())
+        calls.add_row(row["call_id"], row["agent"], _p(row["before"]), _p(row["after"]), because)
+    console.print(calls)
+    if len(found.calls) > 50:
+        console.print(f"{len(found.calls) - 50} more calls: use --json for all")
+
+
+def _p(value: Any) -> str:
+    return "-" if value is None else f"{value:.1f} %"

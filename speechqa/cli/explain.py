@@ -1,0 +1,105 @@
+"""``speechqa explain``: how one figure or verdict of one call came about, line by line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from speechqa.cli.options import JsonOption, RulebookOption, StoreOption, clock, page, print_json
+
+if TYPE_CHECKING:
+    from speechqa.pipeline import Assessment, CallFacts
+
+
+def explain(
+    call: Annotated[str, typer.Argument(help="Call id, path, or the start of the key.")],
+    name: Annotated[
+        str, typer.Argument(help="A measure (agent.talk_share), a rule id, or `score`.")
+    ],
+    store: StoreOption = None,
+    rulebook: RulebookOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Explain one measure, rule or score: definition, thresholds, intervals, arithmetic.
+
+    [bold]Examples[/bold]
+
+      speechqa explain CALL silence_share
+
+      speechqa explain CALL agent.talk_share
+
+      speechqa explain CALL score
+    """
+    from speechqa.settings import load_settings
+    from speechqa.store import open_store
+
+    settings = load_settings(store={"path": store}, rules={"rulebook": rulebook})
+    open_ = open_store(settings.store.path)
+    facts = open_.find(call)
+    judged = open_.assessment_of(facts.key)
+    told = _explain(facts, judged, name, settings)
+    if as_json:
+        print_json({"call_id": facts.call_id, **told})
+    else:
+        _print(facts, told)
+
+
+def _explain(
+    facts: CallFacts, judged: Assessment | None, name: str, settings: Any
+) -> dict[str, Any]:
+    """Return the explanation as plain values, whatever `name` names."""
+    import difflib
+
+    from speechqa.errors import UsageError
+    from speechqa.pipeline.explain import explain_measure, explain_rule, explain_score
+    from speechqa.timing import MEASURES
+
+    if not facts.measured:
+        raise UsageError(
+            f"{facts.call_id}: nothing to explain, the call was {facts.status}: {facts.reason}",
+            hint="see speechqa status",
+        )
+    party, _, bare = name.rpartition(".")
+    if bare in MEASURES and party in ("", "agent", "customer"):
+        return explain_measure(facts, name, settings.timing)
+    if judged is None:
+        raise UsageError(f"{facts.call_id}: not judged yet", hint="run speechqa assess")
+    if name == "score":
+        return explain_score(judged)
+    rules = {result["rule"]: result for result in judged.results}
+    if name in rules:
+        return explain_rule(judged, rules[name], settings.rules)
+    known = [*MEASURES, *rules, "score"]
+    near = difflib.get_close_matches(bare or name, known, n=3, cutoff=0.5)
+    raise UsageError(
+        f"{name!r} is neither a measure nor a rule of {judged.rulebook}",
+        hint="nearest: " + ", ".join(near) if near else "see speechqa show CALL for the names",
+    )
+
+
+def _print(facts: CallFacts, told: dict[str, Any]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = page()
+    console.print(f"[bold]{escape(told['name'])}[/bold] of {escape(facts.call_id)}")
+    console.print(escape(told["definition"]))
+    if told["thresholds"]:
+        listed = ", ".join(f"{k} = {v}" for k, v in told["thresholds"].items())
+        console.print(f"thresholds: {escape(listed)}")
+    if told["intervals"]:
+        table = Table("what", "from", "to", "length", "detail")
+        for row in told["intervals"]:
+            length = f"{(row['end_ms'] - row['start_ms']) / 1000:.2f} s"
+            table.add_row(
+                row["what"],
+                clock(row["start_ms"]),
+                clock(row["end_ms"]),
+                length,
+                escape(row.get("detail", "")),
+            )
+        console.print(table)
+    for line in told["arithmetic"]:
+        console.print("  " + escape(line))
+    console.print(f"[bold]= {escape(str(told['result']))}[/bold]")

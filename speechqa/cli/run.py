@@ -1,0 +1,197 @@
+"""``speechqa run``: recordings in, judged calls in the store, an account at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from speechqa.cli.options import JsonOption, RulebookOption, StoreOption, print_json, talk
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+    from speechqa.batch import Progress, RunReport
+    from speechqa.pipeline import CallFacts
+
+
+def run(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="Recordings, folders of them, or globs.")
+    ],
+    store: StoreOption = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Model name or folder.", show_default="the shipped small model"),
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="auto, en, zh, ...", show_default="auto")
+    ] = None,
+    rulebook: RulebookOption = None,
+    metadata: Annotated[
+        str | None, typer.Option(help="CSV with agent, start time, queue per call.", metavar="CSV")
+    ] = None,
+    name_pattern: Annotated[
+        str | None, typer.Option(help="Regex with named groups for file names.", metavar="REGEX")
+    ] = None,
+    segments: Annotated[
+        str | None, typer.Option(help="Who speaks when, for one-channel recordings (RTTM, JSON).")
+    ] = None,
+    agent_channel: Annotated[
+        str | None, typer.Option(help="left or right.", show_default="left")
+    ] = None,
+    vad: Annotated[
+        str | None, typer.Option(help="webrtc, silero or auto.", show_default="webrtc")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda.", show_default="auto")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Worker processes.", show_default="one per core", min=1)
+    ] = None,
+    executor: Annotated[
+        str | None, typer.Option(help="local or ray.", show_default="local")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and how long it takes.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Process recordings: decode, transcribe, measure, judge, store.
+
+    Recordings whose result is stored are skipped; a killed run goes on where it was.
+
+    [bold]Examples[/bold]
+
+      speechqa run recordings/ --store night
+
+      speechqa run "in/2025-02-*/*.wav" --metadata calls.csv --model ~/models/large-v3
+    """
+    from speechqa.asr import check_language
+    from speechqa.batch import Run
+    from speechqa.discovery import discover
+    from speechqa.metadata import MetadataReader
+    from speechqa.rulebook import load
+    from speechqa.settings import load_settings
+    from speechqa.store import open_store
+
+    settings = load_settings(
+        store={"path": store},
+        asr={"model": model, "language": language, "device": device},
+        rules={"rulebook": rulebook},
+        vad={"detector": vad},
+        run={"workers": workers, "executor": executor, "agent_channel": agent_channel},
+    )
+    book = load(settings.rules.rulebook, settings.rules)
+    if settings.asr.language != "auto":
+        check_language(settings.asr.language)
+    reader = MetadataReader(metadata, name_pattern)
+    found = discover(inputs)
+    console = talk()
+    if model is None:
+        console.print(f"model: {settings.asr.model} (small, for the samples); choose with --model")
+    if dry_run:
+        _dry_run(found.paths, settings, as_json)
+        return
+    night = Run(
+        settings=settings,
+        rulebook=book,
+        store=open_store(settings.store.path, create=True),
+        reader=reader,
+        segments=segments,
+    )
+    with _progress() as night.progress:
+        report = night.over(found.paths)
+    if as_json:
+        print_json(report.as_dict())
+    _tell(report, settings.store.path)
+    raise typer.Exit(report.exit_code)
+
+
+def _tell(report: RunReport, store: str) -> None:
+    """Print the account and what was not simply scored."""
+    from speechqa.discovery import shown
+
+    console = talk()
+    for path, (status, code, reason) in report.troubled.items():
+        console.print(
+            f"{status:>12}  {shown(path)}: {shown(reason, limit=400)} [{code}]", markup=False
+        )
+    if report.known:
+        console.print(f"{report.known} of {report.found} were stored already")
+    if report.same_content:
+        console.print(f"{report.same_content} have the same bytes as another recording")
+    if report.audio_s:
+        rate = report.audio_s / max(report.seconds, 1e-9)
+        console.print(
+            f"{report.audio_s / 60:.1f} minutes of audio in {report.seconds:.0f} s: "
+            f"{rate:.1f} times real time"
+        )
+    console.print(report.equation, style="bold")
+    if report.interrupted:
+        console.print("interrupted: what is done is stored; the same command goes on from here")
+    else:
+        console.print(f"next: speechqa scorecard --store {store}")
+
+
+def _dry_run(paths: Sequence[str], settings: object, as_json: bool) -> None:
+    """Say what a run would process."""
+    from speechqa.batch import forecast
+
+    estimate = forecast(paths, settings)  # type: ignore[arg-type]
+    if as_json:
+        print_json(estimate.as_dict())
+    else:
+        talk().print(estimate.text)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Yield a progress bar on a terminal, plain notes elsewhere."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import (
+        Progress as Bar,
+    )
+
+    console = talk()
+    bar: Bar = Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        yield _Bar(bar)
+
+
+class _Bar:
+    """A run's progress on a terminal."""
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+        self._task = bar.add_task("calls", total=None, rate="")
+        self._audio_s = 0.0
+        self._start = time.monotonic()
+
+    def begin(self, found: int, todo: int) -> None:
+        self._bar.update(self._task, total=todo)
+
+    def advance(self, calls: Sequence[CallFacts]) -> None:
+        self._audio_s += sum(call.duration_ms for call in calls) / 1000
+        rate = self._audio_s / max(time.monotonic() - self._start, 1e-9)
+        self._bar.update(self._task, advance=len(calls), rate=f"{rate:.1f}x real time")
+
+    def note(self, text: str) -> None:
+        self._bar.console.print(text, markup=False)
+
+    def end(self) -> None:
+        self._bar.update(self._task, description="done")

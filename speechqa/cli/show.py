@@ -1,0 +1,266 @@
+"""``speechqa show``: one call as a person wants to see it, or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from speechqa.cli.options import JsonOption, StoreOption, clock, page, print_json, stored
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.text import Text
+
+    from speechqa.pipeline import Assessment, CallFacts
+
+HIT_STYLE = {"critical": "bold red", "major": "red", "minor": "yellow"}
+
+
+def show(
+    call: Annotated[str, typer.Argument(help="Call id, path, or the start of the key.")],
+    store: StoreOption = None,
+    plot: Annotated[
+        str | None, typer.Option(help="Draw waveforms and intervals.", metavar="FILE.png|.svg")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one call: who spoke when, measures, hits with quote and time, transcript.
+
+    [bold]Example[/bold]
+
+      speechqa show CALL --store night
+    """
+    from speechqa.store.views import call_document
+
+    open_ = stored(store)
+    facts = open_.find(call)
+    judged = open_.assessment_of(facts.key)
+    if plot is not None:
+        from speechqa.cli.picture import draw_picture
+
+        draw_picture(facts, judged, plot)
+        return
+    if as_json:
+        print_json(call_document(facts, judged))
+        return
+    console = page()
+    for part in _parts(facts, judged, console):
+        console.print(part)
+
+
+def _parts(
+    facts: CallFacts, judged: Assessment | None, console: Console
+) -> Iterator[RenderableType]:
+    from speechqa.cli.draw import lanes, legend
+
+    yield from _header(facts, judged)
+    if not facts.measured:
+        return
+    events = judged.events if judged else []
+    yield ""
+    yield from lanes(facts.speech, events, duration_ms=facts.duration_ms, width=console.width)
+    if marks := legend(events):
+        yield f"          [dim]{marks}[/dim]"
+    yield ""
+    if judged is None:
+        yield "not judged yet: run `speechqa assess`"
+    else:
+        yield measures_table(judged.measures, language=facts.language)
+        yield from _hits(judged)
+    yield ""
+    yield from _transcript(facts, judged.hits if judged else [])
+
+
+def _header(facts: CallFacts, judged: Assessment | None) -> Iterator[RenderableType]:
+    from rich.markup import escape
+    from rich.rule import Rule
+
+    from speechqa.discovery import shown
+
+    yield Rule(escape(shown(facts.call_id)), align="left")
+    started = facts.started_at.isoformat(sep=" ") if facts.started_at else "unknown start"
+    agent = escape(shown(facts.agent_id)) if facts.agent_id else "unknown"
+    queue = escape(shown(facts.queue)) if facts.queue else "unknown"
+    yield f"agent [bold]{agent}[/bold]   queue {queue}   {started}"
+    sure = f" (p = {facts.language_probability:.2f})" if facts.language_probability else ""
+    yield (
+        f"{clock(facts.duration_ms)} long   language {facts.language or 'unknown'}{sure}   "
+        f"evidence grade {facts.grade}   {facts.status}"
+    )
+    if facts.reason:
+        yield f"[yellow]{facts.status}: {escape(shown(facts.reason, limit=400))}[/yellow]"
+    for check in facts.checks:
+        yield f"[yellow]line: {escape(check['message'])}[/yellow]"
+    for flag in facts.flags:
+        yield f"[yellow]transcript: {flag}[/yellow]"
+    if judged is not None:
+        yield _score(judged)
+
+
+def _score(judged: Assessment) -> str:
+    score = judged.score
+    if score["percent"] is None:
+        text = f"score: insufficient evidence (coverage {score['coverage']:.0%})"
+    else:
+        text = (
+            f"score [bold]{score['percent']:.1f} %[/bold]   {score['points']:.1f} of "
+            f"{score['potential']:.1f} points   coverage {score['coverage']:.0%}"
+        )
+        if score["failed_by"]:
+            text += f"   [bold red]failed by {', '.join(score['failed_by'])}[/bold red]"
+            text += f" (raw {score['raw_percent']:.1f} %)"
+    return text + f"   rulebook {judged.rulebook}"
+
+
+def measures_table(measures: Mapping[str, Any], *, language: str | None) -> RenderableType:
+    """Return the measures with their unit and good range, parties side by side."""
+    from rich.columns import Columns
+    from rich.table import Table
+
+    from speechqa.timing import MEASURES
+
+    shared = Table("measure", "value", "good", title="Call", title_justify="left", box=None)
+    parties = Table(
+        "measure", "agent", "customer", "good", title="Parties", title_justify="left", box=None
+    )
+    for name, one in MEASURES.items():
+        good = good_range(one.good, one.unit)
+        if one.per_party and name in measures["agent"]:
+            cells = [value_text(measures[p][name], one.unit) for p in ("agent", "customer")]
+            parties.add_row(name.removesuffix("_ms"), *cells, good)
+        elif name in measures:
+            value = measures[name]
+            text = value_text(value, one.unit)
+            style = "" if within(value, one.good) else "[yellow]"
+            shared.add_row(name.removesuffix("_ms"), style + text, good)
+    return Columns([shared, parties], padding=(0, 4))
+
+
+def value_text(value: float | None, unit: str) -> str:
+    """Return a measure's value as a person reads it.
+
+    Examples
+    --------
+    >>> value_text(83_456, "ms"), value_text(0.25, "share"), value_text(None, "ms")
+    ('1:23.5', '25.0 %', '-')
+    """
+    if value is None:
+        return "-"
+    if unit == "ms":
+        if abs(value) < 10_000:
+            return f"{value / 1000:.2f} s"
+        return clock(int(value))
+    if unit == "share":
+        return f"{value:.1%}".replace("%", " %")
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.1f}"
+
+
+def good_range(good: tuple[float | None, float | None], unit: str) -> str:
+    """Return a good range in words; empty where there is none.
+
+    Examples
+    --------
+    >>> good_range((None, 0.2), "share"), good_range((100, 190), "units/min")
+    ('up to 20.0 %', '100 to 190')
+    """
+    low, high = good
+    if low is None and high is None:
+        return ""
+    if low is None:
+        return f"up to {value_text(high, unit)}"
+    if high is None:
+        return f"from {value_text(low, unit)}"
+    return f"{value_text(low, unit)} to {value_text(high, unit)}"
+
+
+def within(value: float | None, good: tuple[float | None, float | None]) -> bool:
+    """Whether a value is in its good range; a value that was not made is not outside it."""
+    low, high = good
+    if value is None:
+        return True
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
+def _hits(judged: Assessment) -> Iterator[RenderableType]:
+    from rich.markup import escape
+    from rich.table import Table
+
+    titles = {result["rule"]: result for result in judged.results}
+    wrong = [hit for hit in judged.hits if hit["outcome"] == "violated"]
+    silent = [
+        r
+        for r in judged.results
+        if r["outcome"] == "violated" and not any(h["rule"] == r["rule"] for h in wrong)
+    ]
+    yield ""
+    if not wrong and not silent:
+        yield "[green]no violation found[/green]"
+        return
+    table = Table(
+        "rule", "severity", "at", "party", "what", title="Violations", title_justify="left"
+    )
+    for hit in wrong:
+        result = titles.get(hit["rule"], {})
+        fragile = " (fragile: a person should listen)" if hit.get("fragile") else ""
+        severity = hit["severity"]
+        table.add_row(
+            hit["rule"],
+            f"[{HIT_STYLE.get(severity, '')}]{severity}[/]",
+            clock(hit["start_ms"]),
+            hit["party"] or "",
+            f"“{escape(hit['quote'])}”{fragile}"
+            if hit["quote"]
+            else escape(result.get("reason") or ""),
+        )
+    for result in silent:
+        severity = result["severity"]
+        table.add_row(
+            result["rule"],
+            f"[{HIT_STYLE.get(severity, '')}]{severity}[/]",
+            "",
+            "",
+            escape(result["reason"] or f"met {result['met']:g} of {result['due']:g}"),
+        )
+    yield table
+
+
+def _quoted(hit: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    from rich.markup import escape
+
+    return f"“{escape(hit['quote'])}”" if hit["quote"] else escape(result.get("reason") or "")
+
+
+def _transcript(facts: CallFacts, hits: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
+    from speechqa.transcript import turns
+
+    yield "[bold]Transcript[/bold]"
+    marked = [hit for hit in hits if hit["outcome"] == "violated" and hit["start_ms"] is not None]
+    for turn in turns(facts.words):
+        yield _line(turn, marked)
+    if not facts.words:
+        yield "no words were recognised"
+
+
+def _line(turn: Any, hits: Sequence[Mapping[str, Any]]) -> Text:
+    from rich.text import Text
+
+    from speechqa.cli.draw import colour_of
+    from speechqa.transcript import join_words
+
+    line = Text(f"{clock(turn.start_ms):>8}  ")
+    line.append(f"{turn.party:<9}", style=colour_of(turn.party))
+    said = ""
+    for word in turn.words:
+        longer = join_words([said, word.text]) if said else word.text
+        inside = any(
+            hit["party"] == word.party
+            and word.start_ms < hit["end_ms"]
+            and word.end_ms > hit["start_ms"]
+            for hit in hits
+        )
+        style = "bold red underline" if inside else "dim" if word.flag else ""
+        line.append(longer[len(said) :], style=style)
+        said = longer
+    return line

@@ -1,0 +1,78 @@
+"""``speechqa status``: every recording accounted for, and what was not simply scored."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from speechqa.cli.options import JsonOption, RulebookOption, StoreOption, page, print_json, stored
+
+
+def status(
+    store: StoreOption = None,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Process refused and quarantined recordings again.")
+    ] = False,
+    rulebook: RulebookOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Account for every recording in the store: how many ended how, and why.
+
+    [bold]Example[/bold]
+
+      speechqa status --store night
+    """
+    if retry:
+        raise typer.Exit(_retry(store, rulebook))
+    from speechqa.store.integrity import integrity
+
+    report = integrity(stored(store))
+    if as_json:
+        print_json(report.as_dict())
+        return
+    _print(report.as_dict())
+
+
+def _print(report: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    console = page()
+    counts = " + ".join(f"{n} {name}" for name, n in report["counts"].items() if n)
+    console.print(f"[bold]{report['found']} found = {counts or 'nothing'}[/bold]")
+    console.print(
+        f"{report['assessed']} judged; {report['audio_ms'] / 3_600_000:.2f} hours of audio; "
+        f"grades {', '.join(f'{g}: {n}' for g, n in report['grades'].items()) or 'none'}"
+    )
+    if report["last_run"]:
+        console.print(f"last run {report['last_run']['run_id']}")
+    if not report["troubled"]:
+        return
+    table = Table("status", "call", "reason", "what was found", title="Not simply scored")
+    for row in report["troubled"]:
+        table.add_row(row["status"], row["path"], row["reason_code"], row["reason"])
+    console.print(table)
+    console.print("try refused and quarantined ones again with: speechqa status --retry")
+
+
+def _retry(uri: str | None, rulebook: str | None) -> int:
+    from speechqa.batch import Run
+    from speechqa.cli.options import talk
+    from speechqa.metadata import MetadataReader
+    from speechqa.rulebook import load
+    from speechqa.settings import load_settings
+    from speechqa.store import open_store
+    from speechqa.store.integrity import AGAIN, integrity
+    from speechqa.store.plain import path_of_text
+
+    settings = load_settings(store={"path": uri}, rules={"rulebook": rulebook})
+    open_ = open_store(settings.store.path)
+    paths = [row["path"] for row in integrity(open_).troubled if row["status"] in AGAIN]
+    if not paths:
+        talk().print("nothing to try again")
+        return 0
+    book = load(settings.rules.rulebook, settings.rules)
+    run = Run(settings, book, open_, MetadataReader(), retry=frozenset(AGAIN))
+    report = run.over([path_of_text(path) for path in paths])
+    talk().print(report.equation)
+    return report.exit_code

@@ -1,0 +1,215 @@
+"""Stage 3: facts become measures, rule results and a score, for a whole batch of calls at once.
+
+Cheap, and made again in seconds: nothing here touches audio or a model. The same facts, rulebook
+and thresholds always give the same assessment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from speechqa import score
+from speechqa.pipeline.announcements import AnnouncementFinder
+from speechqa.pipeline.assessment import Assessment
+from speechqa.pipeline.facts import CallFacts, digest
+from speechqa.rulebook import CallView, Rulebook, RuleResult, evaluate
+from speechqa.settings import TimingSettings
+from speechqa.timing import MEASURES, BatchMeasures, Call, measure_calls
+from speechqa.transcript import count_units
+
+ASSESSMENT_VERSION = 1
+"""Raised when the same facts and rulebook would be judged otherwise than before."""
+
+
+UNHEARD = {
+    "uncertain-language": "the language is uncertain",
+    "speech-without-text": "part of the speech was not recognised",
+}
+"""Flags of a transcript that may lack words, and the reason given for it."""
+
+
+def assessment_digest(book: Rulebook, settings: TimingSettings) -> str:
+    """Return the digest of everything that shapes an assessment beside the facts."""
+    return digest([ASSESSMENT_VERSION, book.digest, settings.model_dump()])
+
+
+def assess(
+    calls: Sequence[CallFacts], book: Rulebook, settings: TimingSettings
+) -> list[Assessment]:
+    """Measure and judge calls; those that hold nothing to measure are left out.
+
+    Parameters
+    ----------
+    calls
+        Facts, in any order.
+    book
+        The rulebook.
+    settings
+        Thresholds of the timing measures.
+
+    Returns
+    -------
+    One assessment per measured call, in the order of `calls`.
+    """
+    measured_calls = [call for call in calls if call.measured]
+    if not measured_calls:
+        return []
+    measured = measure(measured_calls, settings)
+    views = [_view(call, measured, place) for place, call in enumerate(measured_calls)]
+    results = [
+        _without_false_absence(call, judged)
+        for call, judged in zip(measured_calls, evaluate(book, views), strict=True)
+    ]
+    name = assessment_digest(book, settings)
+    return [
+        _assessment(view, judged, book, name, call.key, _parts(measured, place))
+        for place, (call, view, judged) in enumerate(
+            zip(measured_calls, views, results, strict=True)
+        )
+    ]
+
+
+def measure(calls: Sequence[CallFacts], settings: TimingSettings) -> BatchMeasures:
+    """Return the timing measures of calls, made as one batch."""
+    finder = AnnouncementFinder()
+    return measure_calls([timing_call(call, finder) for call in calls], settings)
+
+
+def timing_call(facts: CallFacts, finder: AnnouncementFinder | None = None) -> Call:
+    """Return one call as the timing core takes it."""
+    said = (finder or AnnouncementFinder()).find(facts.words, facts.language)
+    told_apart = {"agent", "customer"} <= facts.speech.keys()
+    return Call(
+        duration_ms=facts.duration_ms,
+        agent=facts.speech.get("agent"),
+        customer=facts.speech.get("customer"),
+        mixed=None if told_apart else facts.speech.get("mixed"),
+        one_channel=told_apart and facts.channels == 1,
+        holds=facts.holds if len(facts.holds) else None,
+        answered_ms=facts.answered_ms,
+        language=facts.language,
+        words=_words(facts),
+        announcements=said.waits,
+        returns=said.returns,
+        level_dbfs={party: level.get("level_dbfs") for party, level in facts.levels.items()},
+        raised={party: spans for party, spans in facts.raised.items() if party != "mixed"},
+        grade=facts.grade,
+    )
+
+
+def _without_false_absence(facts: CallFacts, results: Sequence[RuleResult]) -> list[RuleResult]:
+    """Turn violations by absence into "unknown" where words may have been missed.
+
+    What was said cannot be shown to be missing when part of the call was not heard: nobody is
+    accused of silence that is the recorder's or the recogniser's.
+    """
+    lost = any(damage.get("lost_ms") for damage in facts.damage)
+    reasons = ["audio was lost"] * lost + [UNHEARD[flag] for flag in facts.flags if flag in UNHEARD]
+    if not reasons:
+        return list(results)
+    return [
+        replace(result, outcome="unknown", reason=reasons[0])
+        if result.outcome == "violated" and not result.hits
+        else result
+        for result in results
+    ]
+
+
+def _words(facts: CallFacts) -> list[tuple[str, int, int, int]] | None:
+    if facts.language is None and not facts.words:
+        return None
+    return [
+        (word.party, word.start_ms, word.end_ms, 0 if word.flag else count_units(word.text))
+        for word in facts.words
+    ]
+
+
+def _view(call: CallFacts, measured: BatchMeasures, place: int) -> CallView:
+    measures = measured.row(place)
+    spans = [spans for spans in call.speech.values() if len(spans)]
+    return CallView(
+        call_id=call.call_id,
+        lang=call.language or "",
+        grade=call.grade,
+        duration_ms=call.duration_ms,
+        conversation=(
+            min((int(s[0, 0]) for s in spans), default=0),
+            max((int(s[-1, 1]) for s in spans), default=0),
+        ),
+        words=call.words,
+        speech=call.speech,
+        measures=measures,
+        events=measured.events(place),
+        metadata=_metadata(call),
+    )
+
+
+def _metadata(call: CallFacts) -> dict[str, str]:
+    own = {
+        "call_id": call.call_id,
+        "agent_id": call.agent_id,
+        "queue": call.queue,
+        "direction": call.direction,
+        "caller": call.caller,
+        "started_at": None if call.started_at is None else call.started_at.isoformat(),
+        "duration_ms": str(call.duration_ms),
+    }
+    return dict(call.metadata) | {name: value for name, value in own.items() if value}
+
+
+def _parts(measured: BatchMeasures, place: int) -> dict[str, list[int]]:
+    """Return numerator and denominator of each ratio, so that calls pool by adding."""
+    parts: dict[str, list[int]] = {}
+    for name, one in MEASURES.items():
+        column = measured.columns[name]
+        if column.numerator is None or column.denominator is None:
+            continue
+        if one.per_party:
+            for number, party in enumerate(("agent", "customer")):
+                at = (place, number)
+                parts[f"{party}.{name}"] = [int(column.numerator[at]), int(column.denominator[at])]
+        else:
+            parts[name] = [int(column.numerator[place]), int(column.denominator[place])]
+    return parts
+
+
+def _assessment(
+    view: CallView,
+    judged: Sequence[RuleResult],
+    book: Rulebook,
+    digest_: str,
+    key: str,
+    parts: dict[str, list[int]],
+) -> Assessment:
+    scored = score.score_call(book, judged)
+    return Assessment(
+        key=key,
+        assessment=digest_,
+        rulebook=f"{book.name} {book.version}",
+        rulebook_digest=book.digest,
+        measures=view.measures,
+        events=view.events,
+        results=[_result(result, book, scored) for result in judged],
+        hits=[hit for result in judged for hit in result.hits],
+        score=scored.as_dict(),
+        parts=parts,
+    )
+
+
+def _result(result: RuleResult, book: Rulebook, scored: score.Score) -> dict[str, Any]:
+    rule = book.rule(result.rule)
+    line = scored.line_of(result.rule)
+    return {
+        "rule": result.rule,
+        "section": rule.section,
+        "severity": rule.severity,
+        "outcome": result.outcome,
+        "reason": result.reason,
+        "met": float(result.met),
+        "due": float(result.due),
+        "points": line.points if line else 0.0,
+        "potential": line.potential if line else 0.0,
+        "fragile": result.fragile,
+    }

@@ -1,0 +1,79 @@
+"""The integrity report: what became of every recording that the store knows."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from speechqa.store.tables import Store
+
+STATUSES = ("scored", "damaged", "refused", "quarantined", "deferred")
+AGAIN = ("refused", "quarantined", "deferred")
+"""Statuses that can be tried again."""
+
+
+@dataclass(frozen=True)
+class Integrity:
+    """Counts that add up, and everything that was not simply scored, with its reason.
+
+    Parameters
+    ----------
+    found
+        Recordings known.
+    counts
+        Status to number; they add up to `found`.
+    assessed
+        Calls with an assessment.
+    grades
+        Evidence grade to number of calls.
+    audio_ms
+        Total length of the recordings that could be decoded.
+    troubled
+        Status, path, reason code and reason of each that was not simply scored.
+    last_run
+        The newest run's account, if the store is local.
+    """
+
+    found: int
+    counts: dict[str, int]
+    assessed: int
+    grades: dict[str, int]
+    audio_ms: int
+    troubled: tuple[dict[str, Any], ...]
+    last_run: dict[str, Any] | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain values."""
+        return asdict(self)
+
+
+def integrity(store: Store) -> Integrity:
+    """Read the store and account for every recording in it."""
+    columns = ["key", "call_id", "path", "status", "reason_code", "reason", "grade", "duration_ms"]
+    rows = store.current(columns).to_pylist()
+    counts = Counter(row["status"] for row in rows)
+    measured = [row for row in rows if row["status"] in ("scored", "damaged")]
+    judged = set(store.assessments(columns=["key"])["key"].to_pylist())
+    troubled = tuple(
+        {name: row[name] or "" for name in ("status", "path", "reason_code", "reason")}
+        for row in rows
+        if row["status"] != "scored"
+    )
+    return Integrity(
+        found=len(rows),
+        counts={name: counts[name] for name in STATUSES},
+        assessed=sum(row["key"] in judged for row in rows),
+        grades=dict(sorted(Counter(row["grade"] for row in measured).items())),
+        audio_ms=sum(row["duration_ms"] for row in measured),
+        troubled=troubled,
+        last_run=_last_run(store),
+    )
+
+
+def _last_run(store: Store) -> dict[str, Any] | None:
+    if store.local is None or not (store.local / "runs").is_dir():
+        return None
+    files = sorted((store.local / "runs").glob("*.json"))
+    return dict(json.loads(files[-1].read_text("utf-8"))) if files else None

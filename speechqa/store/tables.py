@@ -1,0 +1,279 @@
+"""The store: opening it, committing calls and assessments, finding what is there.
+
+The store is a folder or any URI that deltalake takes. It knows nothing of audio or models. A
+call processed again with another configuration gets a new row; the older one stays as history,
+and the *current* rows are the newest per path and per content.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from speechqa.errors import InputMissing, StoreError, UsageError
+from speechqa.pipeline import Assessment, CallFacts
+from speechqa.store.assessments import ASSESSMENTS, assessment_of_row
+from speechqa.store.plain import text_of_path
+from speechqa.store.reviews import REVIEWS
+from speechqa.store.schema import RECORDINGS, facts_of_row, recordings_table
+
+TABLES: Mapping[str, pa.Schema] = {
+    "recordings": RECORDINGS,
+    "assessments": ASSESSMENTS,
+    "reviews": REVIEWS,
+}
+COMMIT_TRIES = 12
+"""Commits that lose a race are tried again this often, with growing random pauses."""
+
+
+@dataclass(frozen=True)
+class KnownInput:
+    """What the store holds of one recording: enough to decide whether to process it."""
+
+    key: str
+    path: str
+    also_at: tuple[str, ...]
+    size_bytes: int
+    mtime_ns: int
+    audio_sha256: str | None
+    config: str
+    status: str
+    metadata: str
+    call_id: str
+    started_at: str | None
+
+
+class Store:
+    """An open store.
+
+    Parameters
+    ----------
+    uri
+        Folder or URI.
+    storage_options
+        Passed to deltalake for object storage.
+    """
+
+    def __init__(self, uri: str, storage_options: Mapping[str, str] | None = None) -> None:
+        self.uri = uri
+        self._options = dict(storage_options or {})
+
+    @property
+    def local(self) -> Path | None:
+        """The store's folder, or None for object storage."""
+        return None if "://" in self.uri else Path(self.uri)
+
+    def exists(self) -> bool:
+        """Whether this is a store already."""
+        from deltalake import DeltaTable
+
+        return bool(DeltaTable.is_deltatable(self._table_uri("recordings"), self._options or None))
+
+    def create(self) -> None:
+        """Make the tables that are missing; folders are for their owner only."""
+        from deltalake import DeltaTable
+
+        if self.local is not None:
+            try:
+                self.local.mkdir(parents=True, exist_ok=True)
+                os.chmod(self.local, 0o700)
+            except OSError as error:
+                raise StoreError(
+                    f"{self.uri}: the store folder cannot be made: {error.strerror}",
+                    hint="choose another folder with --store",
+                ) from None
+        for name, schema in TABLES.items():
+            if not DeltaTable.is_deltatable(self._table_uri(name), self._options or None):
+                DeltaTable.create(
+                    self._table_uri(name),
+                    schema=schema,
+                    mode="ignore",
+                    storage_options=self._options or None,
+                )
+
+    def commit_calls(self, calls: Sequence[CallFacts]) -> None:
+        """Write whole calls in one commit; a call that is there already is replaced by itself."""
+        rows = recordings_table(calls, processed_at=datetime.now(UTC))
+        self._merge("recordings", rows, on=("key",))
+
+    def commit_assessments(self, rows: pa.Table) -> None:
+        """Write assessment rows in one commit."""
+        self._merge("assessments", rows, on=("key", "assessment"))
+
+    def append_reviews(self, rows: pa.Table) -> None:
+        """Add people's verdicts; each has an id of its own, so a repeated write adds nothing."""
+        self._merge("reviews", rows, on=("review_id",))
+
+    def read(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return a table's newest snapshot, all rows, the named columns."""
+        return self._open(table).to_pyarrow_table(columns=list(columns) if columns else None)
+
+    def current(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the current rows of ``recordings``: the newest per path and per content."""
+        wanted = list(columns) if columns else None
+        needed = ["key", "path", "audio_sha256", "processed_at"]
+        table = self.read("recordings", sorted(set(wanted) | set(needed)) if wanted else None)
+        table = table.sort_by([("processed_at", "descending"), ("key", "ascending")])
+        keep: list[bool] = []
+        paths: set[str] = set()
+        contents: set[str] = set()
+        for path, content in zip(
+            table["path"].to_pylist(), table["audio_sha256"].to_pylist(), strict=True
+        ):
+            fresh = path not in paths and (content is None or content not in contents)
+            keep.append(fresh)
+            paths.add(path)
+            if content is not None:
+                contents.add(content)
+        table = table.filter(pa.array(keep, pa.bool_())).sort_by(
+            [("path", "ascending"), ("key", "ascending")]
+        )
+        return table.select(wanted) if wanted else table
+
+    def known(self) -> list[KnownInput]:
+        """Return what is stored of every recording, all configurations."""
+        names = list(KnownInput.__dataclass_fields__)
+        rows = self.read("recordings", names).to_pylist()
+        return [KnownInput(**row | {"also_at": tuple(row["also_at"] or ())}) for row in rows]
+
+    def calls(self, keys: Iterable[str] | None = None) -> list[CallFacts]:
+        """Return the facts of current calls, all or those with the given keys."""
+        table = self.current()
+        if keys is not None:
+            wanted = set(keys)
+            table = table.filter(pa.array([k in wanted for k in table["key"].to_pylist()]))
+        return [facts_of_row(row) for row in table.to_pylist()]
+
+    def find(self, name: str) -> CallFacts:
+        """Return the current call named by its id, its path or the start of its key.
+
+        Raises
+        ------
+        UsageError
+            No call or several calls have that name; the message lists the nearest.
+        """
+        import difflib
+
+        table = self.current(["key", "call_id", "path", "also_at"])
+        rows = table.to_pylist()
+        wanted = text_of_path(name)
+        found = [r for r in rows if wanted in (r["call_id"], r["path"], *(r["also_at"] or ()))]
+        if not found and len(wanted) >= 6:
+            found = [r for r in rows if r["key"].startswith(wanted)]
+        if not found:
+            near = difflib.get_close_matches(wanted, [r["call_id"] for r in rows], n=3, cutoff=0.4)
+            raise UsageError(
+                f"{name!r}: no such call in {self.uri} ({len(rows)} calls)",
+                hint="nearest: " + ", ".join(near) if near else "list them with: speechqa status",
+            )
+        if len(found) > 1:
+            listed = "; ".join(f"{r['key'][:8]} = {r['path']}" for r in found[:5])
+            raise UsageError(
+                f"{name!r} names {len(found)} calls in {self.uri}",
+                hint=f"use the path or the key: {listed}",
+            )
+        return self.calls([found[0]["key"]])[0]
+
+    def assessments(
+        self, keys: Iterable[str] | None = None, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """Return each call's newest assessment row."""
+        needed = {"key", "assessed_at"}
+        table = self.read("assessments", sorted(set(columns) | needed) if columns else None)
+        table = table.sort_by([("assessed_at", "descending")])
+        wanted = None if keys is None else set(keys)
+        seen: set[str] = set()
+        keep = []
+        for key in table["key"].to_pylist():
+            keep.append(key not in seen and (wanted is None or key in wanted))
+            seen.add(key)
+        return table.filter(pa.array(keep, pa.bool_()))
+
+    def assessment_of(self, key: str) -> Assessment | None:
+        """Return a call's newest assessment, if it has one."""
+        rows = self.assessments([key]).to_pylist()
+        return assessment_of_row(rows[0]) if rows else None
+
+    def _merge(self, name: str, rows: pa.Table, *, on: tuple[str, ...]) -> None:
+        """Insert new rows and replace rows of the same identity, atomically."""
+        from deltalake.exceptions import CommitFailedError, DeltaError
+
+        if rows.num_rows == 0:
+            return
+        same = " AND ".join(f"stored.{column} = fresh.{column}" for column in on)
+        for attempt in range(COMMIT_TRIES):
+            try:
+                (
+                    self._open(name)
+                    .merge(rows, predicate=same, source_alias="fresh", target_alias="stored")
+                    .when_matched_update_all()
+                    .when_not_matched_insert_all()
+                    .execute()
+                )
+                return
+            except CommitFailedError:
+                if attempt + 1 == COMMIT_TRIES:
+                    raise StoreError(
+                        f"{self.uri}: {name}: other writers won {COMMIT_TRIES} times in a row",
+                        hint="run again: what is stored is whole, and the rest is redone",
+                    ) from None
+                time.sleep(random.uniform(0, 0.05 * 2 ** min(attempt, 6)))
+            except (DeltaError, OSError) as error:
+                raise StoreError(
+                    f"{self.uri}: {name}: the commit was not written: {_first_line(error)}",
+                    hint="check free space and the rights on the store, then run again",
+                ) from error
+
+    def _open(self, name: str) -> Any:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError, TableNotFoundError
+
+        try:
+            return DeltaTable(self._table_uri(name), storage_options=self._options or None)
+        except TableNotFoundError:
+            raise InputMissing(
+                f"{self.uri}: no speechqa store here (table {name!r} is missing)",
+                hint="make one with: speechqa run FOLDER --store " + self.uri,
+            ) from None
+        except DeltaError as error:
+            raise StoreError(
+                f"{self.uri}: {name}: the table cannot be opened: {_first_line(error)}"
+            ) from error
+
+    def _table_uri(self, name: str) -> str:
+        return f"{self.uri.rstrip('/')}/{name}"
+
+
+def open_store(
+    uri: str, *, create: bool = False, storage_options: Mapping[str, str] | None = None
+) -> Store:
+    """Open the store at `uri`; make it if `create`.
+
+    Raises
+    ------
+    InputMissing
+        There is no store and `create` is false.
+    StoreError
+        The folder cannot be made or read.
+    """
+    store = Store(uri, storage_options)
+    if create:
+        store.create()
+    elif not store.exists():
+        raise InputMissing(
+            f"{uri}: no speechqa store here",
+            hint="make one with: speechqa run FOLDER --store " + uri,
+        )
+    return store
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
