@@ -9,9 +9,9 @@ by a fresh fork of that state: the same request always gives the same bytes, wha
 before. A crash inside a library ends the fork, not the program.
 
 Protocol, one request after the other: a line of JSON in (`engine`, `voice`, `text`, `rate`,
-`pitch`, `pitch_range`); out a line of JSON (`error`, or `rate_hz`, `samples`, `phones`, `words`),
-then that many int16 samples. `phones` are ``[name, start_s, end_s]`` with silences left out;
-`words` are ``[first_character, start_s]``.
+`pitch`, `pitch_range`); out a line of JSON (`error`, or `rate_hz`, `samples`, `phones`, `words`,
+`version`), then that many int16 samples. `phones` are ``[name, start_s, end_s]``, silences left
+out; `words` are ``[first_character, start_s]``.
 """
 
 from __future__ import annotations
@@ -106,6 +106,8 @@ def espeak() -> Engine:
             at += 1
         return 0
 
+    lib.espeak_Info.restype = ctypes.c_char_p
+    version = "espeak-ng " + (lib.espeak_Info(None) or b"?").decode().split()[0]
     callback = callback_type(collect)
     lib.espeak_SetSynthCallback(callback)
 
@@ -131,7 +133,8 @@ def espeak() -> Engine:
         ]
         # A zero length marks the end of a clause, not a word.
         words = [[at - 1, s] for kind, at, n, s, _ in events if kind == _EVENT_WORD and n > 0]
-        return {"rate_hz": rate_hz, "phones": phones, "words": words}, pcm
+        reply = {"rate_hz": rate_hz, "phones": phones, "words": words, "version": version}
+        return reply, pcm
 
     return say
 
@@ -161,9 +164,16 @@ def _flite_library() -> Any:
     return lib
 
 
+def _loaded_file(part: str) -> str:
+    with open("/proc/self/maps") as maps:
+        return next((line.split()[-1] for line in maps if part in line), ".so.?")
+
+
 def flite() -> Engine:
     """Load flite and its voices and return what says a request. `OSError` when missing."""
     lib = _flite_library()
+    # flite has no call that tells its version; the file that its name points to does.
+    version = "flite " + _loaded_file("libflite.so").rpartition(".so.")[2]
     voices: dict[str, int] = {}
     for name in FLITE_VOICES:
         register = getattr(ctypes.CDLL(f"libflite_cmu_us_{name}.so.1"), f"register_cmu_us_{name}")
@@ -209,7 +219,8 @@ def flite() -> Engine:
                 path = b"R:SylStructure.daughter1.daughter1.R:Segment.p.end"
                 words.append([at, lib.ffeature_float(first, path) * scale])
             at += len(written)
-        return {"rate_hz": wave.sample_rate, "phones": phones, "words": words}, pcm
+        reply = {"rate_hz": wave.sample_rate, "phones": phones, "words": words, "version": version}
+        return reply, pcm
 
     return say
 

@@ -15,6 +15,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
@@ -77,6 +78,8 @@ class Utterance:
         Written words without outer punctuation; in Chinese one per character.
     phones
         Without the silences between them.
+    made_with
+        Synthesiser and version; samples are the same only for the same one.
     """
 
     text: str
@@ -84,6 +87,7 @@ class Utterance:
     samples: FloatArray
     words: tuple[SaidWord, ...]
     phones: tuple[Phone, ...]
+    made_with: str
 
     @property
     def duration_ms(self) -> int:
@@ -183,6 +187,7 @@ def say(
         samples=_at_level(samples, phones, level_dbfs),
         words=_words(text, header["words"], phones),
         phones=phones,
+        made_with=header["version"],
     )
 
 
@@ -201,11 +206,26 @@ def _at_level(samples: NDArray[Any], phones: tuple[Phone, ...], level_dbfs: floa
     return (samples * gain).astype(np.float32)
 
 
+def _tokens(text: str) -> Iterator[re.Match[str]]:
+    return (m for m in _TOKEN.finditer(text) if _OUTER.sub("", m.group()))
+
+
+def written_words(text: str) -> list[str]:
+    """Return the words of a text as `Utterance.words` writes them.
+
+    Examples
+    --------
+    >>> written_words("Good morning, it's me."), written_words("您好，OK吗？")
+    (['Good', 'morning', "it's", 'me'], ['您', '好', 'OK', '吗'])
+    """
+    return [_OUTER.sub("", m.group()) for m in _tokens(text)]
+
+
 def _words(
     text: str, events: list[tuple[int, float]], phones: tuple[Phone, ...]
 ) -> tuple[SaidWord, ...]:
     """Give every written token its time; tokens said as one (dictionary groups) share it evenly."""
-    tokens = [m for m in _TOKEN.finditer(text) if _OUTER.sub("", m.group())]
+    tokens = list(_tokens(text))
     starts: list[int | None] = []
     for token in tokens:
         inside = [s for at, s in events if token.start() <= at < token.end()]
