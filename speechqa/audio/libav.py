@@ -9,73 +9,28 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from speechqa.audio.flac import frame_start
 from speechqa.audio.recording import Damage, FloatArray
 from speechqa.audio.stream import Layout
 from speechqa.errors import CallError
 
-CODECS = frozenset(
-    [
-        "flac",
-        "vorbis",
-        "opus",
-        "libopus",
-        "speex",
-        "mp3",
-        "mp3float",
-        "mp2",
-        "mp2float",
-        "mp1",
-        "mp1float",
-        "aac",
-        "alac",
-        "amrnb",
-        "amrwb",
-        "libopencore_amrnb",
-        "libopencore_amrwb",
-        "wmav1",
-        "wmav2",
-        "wmapro",
-        "wmavoice",
-        "wmalossless",
-        "adpcm_ms",
-        "adpcm_ima_wav",
-        "adpcm_yamaha",
-        "adpcm_ima_qt",
-        "adpcm_g722",
-        "g722",
-        "adpcm_g726",
-        "g726",
-        "g726le",
-        "gsm",
-        "gsm_ms",
-        "libgsm",
-        "libgsm_ms",
-        "truespeech",
-        "g723_1",
-        "g729",
-        "ac3",
-        "pcm_s16le",
-        "pcm_s16be",
-        "pcm_s24le",
-        "pcm_s24be",
-        "pcm_s32le",
-        "pcm_s32be",
-        "pcm_u8",
-        "pcm_s8",
-        "pcm_mulaw",
-        "pcm_alaw",
-        "pcm_f32le",
-        "pcm_f32be",
-        "pcm_f64le",
-        "pcm_f64be",
-    ]
-)
+_CODEC_NAMES = """
+flac vorbis opus libopus speex aac alac wmav1 wmav2 wmapro wmavoice wmalossless
+adpcm_ms adpcm_ima_wav adpcm_yamaha adpcm_ima_qt adpcm_g722 g722 adpcm_g726 g726 g726le
+gsm gsm_ms libgsm libgsm_ms truespeech g723_1 g729 ac3 amrnb amrwb mp3float mp3
+pcm_s16le pcm_s16be pcm_s24le pcm_s24be pcm_s32le pcm_s32be pcm_u8 pcm_s8 pcm_mulaw pcm_alaw
+pcm_f32le pcm_f32be pcm_f64le pcm_f64be
+"""
+CODECS = frozenset(_CODEC_NAMES.split())
 _DEMUXER_ERRORS = 64
+_PROBE_PACKETS = 6
 
 
 def _refuse_opening(url: str, flags: int, options: object) -> Any:
@@ -92,7 +47,6 @@ class LibavDecoder:
         options = {
             "protocol_whitelist": "none",
             "format_whitelist": demuxer,
-            "err_detect": "crccheck+bitstream+buffer",
         }
         try:
             self._container = av.open(
@@ -118,8 +72,10 @@ class LibavDecoder:
             codec = "an unknown codec" if context is None else f"the codec {context.name}"
             raise CallError("unknown-codec", f"the {name} file holds {codec}")
         context.thread_count = 1
+        context.options = {"err_detect": "crccheck+bitstream+buffer"}
         self._name = name
         self._bad = 0
+        self._block = 0
         stated = None
         if self._track.duration and self._track.time_base:
             stated = round(self._track.duration * self._track.time_base * (self._track.rate or 0))
@@ -131,16 +87,29 @@ class LibavDecoder:
             stated_frames=stated,
         )
 
+    def begins(self) -> bool:
+        """Tell whether one of the first packets decodes; the decoder is used up by asking."""
+        import av
+
+        for packet in islice(self._packets(), _PROBE_PACKETS):
+            try:
+                if packet.decode():
+                    return True
+            except (av.error.FFmpegError, ValueError):
+                continue
+        return False
+
     def pieces(self) -> Iterator[tuple[int | None, FloatArray]]:
         """Yield (first sample or None, (channels, n) float32)."""
         import av
 
-        origin = self._track.start_time or 0
+        bad_until: int | None = None
         for packet in self._packets():
             try:
                 frames = packet.decode()
             except (av.error.FFmpegError, ValueError):
                 self._bad += 1
+                bad_until = self._end_of(packet) or bad_until
                 continue
             for frame in frames:
                 if frame.sample_rate != self.layout.rate_hz or (
@@ -148,12 +117,30 @@ class LibavDecoder:
                 ):
                     self._format_changed(frame)
                     return
-                start = None
-                if frame.pts is not None:
-                    since = (frame.pts * frame.time_base) - origin * self._track.time_base
-                    start = round(since * self.layout.rate_hz)
-                yield start, float_samples(frame)
+                bad_until = None
+                yield self._start_of(packet, frame), float_samples(frame)
+        if bad_until is not None:  # no good packet follows that would show the hole
+            yield bad_until, np.zeros((self.layout.channels, 0), np.float32)
         self._count_bad()
+
+    def _clock(self, ticks: int, base: Fraction) -> int:
+        start = (self._track.start_time or 0) * (self._track.time_base or 0)
+        return round((ticks * base - start) * self.layout.rate_hz)
+
+    def _start_of(self, packet: Any, frame: Any) -> int | None:
+        if frame.pts is not None:
+            if self._track.codec_context.name == "flac":
+                self._block = max(self._block, frame.samples)
+            return self._clock(frame.pts, frame.time_base)
+        if self._track.codec_context.name == "flac":
+            # after damage FFmpeg gives FLAC frames no time, but each carries its own number
+            return frame_start(bytes(packet), self._block)
+        return None
+
+    def _end_of(self, packet: Any) -> int | None:
+        if packet.pts is None:
+            return None
+        return self._clock(packet.pts + (packet.duration or 0), packet.time_base)
 
     def _packets(self) -> Iterator[Any]:
         import av

@@ -7,9 +7,13 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from speechqa.audio.amr import AmrDecoder
 from speechqa.audio.libav import LibavDecoder
-from speechqa.audio.pcm import SndfileDecoder
-from speechqa.audio.recording import FloatArray, Recording
+from speechqa.audio.mp3 import Mp3Decoder
+from speechqa.audio.ogg import missing_end
+from speechqa.audio.pcm import SndfileDecoder, WavDecoder
+from speechqa.audio.recording import Damage, FloatArray, Recording
+from speechqa.audio.riff import ALAW, FLOAT, MP3, MULAW, PCM, walk_wav
 from speechqa.audio.sniff import HEAD_BYTES, Sniffed, id3_bytes, refuse_unknown, sniff
 from speechqa.audio.source import PathLike, Source, Window
 from speechqa.audio.stream import Decoder, Timeline
@@ -22,9 +26,7 @@ _DEMUXERS = {
     "ogg-opus": "ogg",
     "ogg-flac": "ogg",
     "ogg-speex": "ogg",
-    "mp3": "mp3",
     "mp4": "mov",
-    "amr": "amr",
     "wma": "asf",
 }
 
@@ -100,16 +102,77 @@ def _decoder(source: Source, settings: AudioSettings) -> Decoder:
             f"it is {found.name}; accepted are {', '.join(settings.formats)}",
             hint=f'to accept it, add "{found.name}" to audio.formats, or convert it to WAV',
         )
-    window = Window(source, found.offset, source.size_bytes)
-    if found.name in _DEMUXERS:
-        return LibavDecoder(window, _DEMUXERS[found.name], found.name)
-    return SndfileDecoder(window, found.name)
+    return _open(source, found, settings)
+
+
+def _open(source: Source, found: Sniffed, settings: AudioSettings) -> Decoder:
+    start, stop = found.offset, source.size_bytes
+    if found.name == "wav":
+        return _wav(source, settings)
+    if found.name == "mp3":
+        return Mp3Decoder(source, start, stop)
+    if found.name == "amr":
+        return AmrDecoder(source, start)
+    if found.name in ("aiff", "au"):
+        return SndfileDecoder(source, start, found.name)
+    if found.name == "flac":
+        return _flac(source, start)
+    decoder = LibavDecoder(Window(source, start, stop), _DEMUXERS[found.name], found.name)
+    if found.name.startswith("ogg"):
+        cut = missing_end(source)
+        decoder.damage.extend([cut] if cut else [])
+    return decoder
+
+
+def _flac(source: Source, start: int) -> Decoder:
+    """Use FFmpeg, which keeps the clock after damage; libFLAC where FFmpeg cannot begin.
+
+    FFmpeg gives up on headers whose block size or bit depth contradicts the frames; libFLAC
+    reads them. Which of them can is known after the first packets.
+    """
+    problem: CallError | None = None
+    try:
+        probe = LibavDecoder(Window(source, start, source.size_bytes), "flac", "flac")
+        if probe.begins():
+            return LibavDecoder(Window(source, start, source.size_bytes), "flac", "flac")
+    except CallError as error:
+        problem = error
+    try:
+        decoder = SndfileDecoder(source, start, "flac")
+    except CallError as error:
+        raise problem or error from None
+    told = "the header contradicts the audio; it was read by a more tolerant decoder"
+    decoder.damage.append(Damage("faulty-header", None, None, told))
+    return decoder
+
+
+def _wav(source: Source, settings: AudioSettings) -> Decoder:
+    wav = walk_wav(source, max_duration_s=settings.max_duration_s)
+    if wav.format.tag in (PCM, FLOAT, ALAW, MULAW):
+        return WavDecoder(source, wav)
+    if wav.format.tag == MP3:
+        return Mp3Decoder(source, wav.data_at, wav.data_at + wav.data_bytes, container="wav")
+    decoder = LibavDecoder(Window(source, 0, source.size_bytes), "wav", "wav")
+    decoder.damage.extend(wav.damage)
+    missing = (wav.stated_bytes or 0) - wav.data_bytes
+    if missing > 0 and wav.format.bytes_per_s:
+        lost = round(missing * 1000 / wav.format.bytes_per_s)
+        told = f"the header states {wav.stated_bytes} bytes of audio, {wav.data_bytes} are on disk"
+        decoder.damage.append(Damage("cut-off", None, lost, told))
+    return decoder
 
 
 def _sniffed(source: Source, settings: AudioSettings) -> Sniffed:
     tag = id3_bytes(source.read_at(0, 10))
     head = source.read_at(tag, HEAD_BYTES)
     found = sniff(head)
+    if found is None and tag:
+        raise CallError(
+            "no-audio-decoded",
+            f"an ID3 tag of {tag} bytes, and in the {max(0, source.size_bytes - tag)} bytes after "
+            "it no audio that is known",
+            hint="fetch the recording again from the recorder",
+        )
     if found is None:
         raise refuse_unknown(source.read_at(0, HEAD_BYTES), formats=settings.formats)
     return Sniffed(found.name, tag + found.offset)

@@ -22,6 +22,9 @@ TOLERANCE_MS = 30
 """A jump of the clock smaller than this is rounding: Windows Media counts whole ms, a packet of
 MP3 or AAC is 23 to 72 ms, and 100 ms is the error that matters."""
 
+PRIMING_MS = 150
+"""Windows Media and Vorbis decoders hold back up to two packets at the start."""
+
 END_TOLERANCE_MS = 200
 """A stated length that differs by less than this from what was decoded is no damage: encoders
 pad and prime by up to 4,096 samples."""
@@ -153,8 +156,12 @@ class Timeline:
     def _move_to(self, start: int, size: int) -> Iterator[FloatArray]:
         jump = start - self._clock
         tolerance = self.layout.rate_hz * TOLERANCE_MS // 1000
-        if abs(jump) <= tolerance or (self._decoded == 0 and abs(jump) < 5 * tolerance):
-            return  # rounding, or the priming of an encoder at the very start
+        if abs(jump) <= tolerance:
+            return
+        if self._decoded == 0 and 0 < jump <= self.layout.rate_hz * PRIMING_MS // 1000:
+            self._clock = start  # the first packets of a decoder that overlaps yield nothing
+            yield np.zeros((self.channels, start), np.float32)
+            return
         limit = self.layout.stated_frames or self._settings.max_duration_s * self.layout.rate_hz
         at = self._ms(self._clock)
         if jump < 0 or start > limit + self.layout.rate_hz:
@@ -193,6 +200,13 @@ class Timeline:
                 f"the header is that of {self.layout.codec} in {self.layout.container}, but not "
                 "one sample could be decoded: this is not a silent call, it is a broken file",
                 hint="fetch the recording again from the recorder",
+            )
+        if self._ms(self._clock) < self._settings.min_duration_ms:
+            raise CallError(
+                "too-short",
+                f"{self._clock / self.layout.rate_hz:.3f} s of audio; at least "
+                f"{self._settings.min_duration_ms} ms are needed for a call",
+                hint="if calls are that short here, lower audio.min_duration_ms",
             )
         if self._first_not_finite is not None:
             self._found.append(
