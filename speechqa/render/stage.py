@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from speechqa.errors import UsageError
 from speechqa.render import line as lines
 from speechqa.render import tones
 from speechqa.render.script import Channels, Party, Script, Step
@@ -201,11 +202,23 @@ class _Stage:
         if step.gives_way_ms is not None and last is not None and self.floor is not None:
             self.placed[self.floor] = self._cut(last, start_ms + step.gives_way_ms)
             self.end_ms = self.placed[self.floor].end_ms
+        self._refuse_two_voices(placed)
         self.placed.append(placed)
         self.end_ms = max(self.end_ms, placed.end_ms)
         # A word put in while the other goes on does not take the floor.
         if step.during_ms is None:
             self.floor = len(self.placed) - 1
+
+    def _refuse_two_voices(self, new: Placed) -> None:
+        for other in self.placed:
+            if other.party == new.party and max(other.start_ms, new.start_ms) < min(
+                other.end_ms, new.end_ms
+            ):
+                raise UsageError(
+                    f"{self.script.call_id}: the {new.party} cannot say {new.utterance.text!r} "
+                    f"at {new.start_ms} ms, still speaking until {other.end_ms} ms",
+                    hint="start it later, or let the other party speak between the two",
+                )
 
     @staticmethod
     def _cut(placed: Placed, not_before_ms: int) -> Placed:
