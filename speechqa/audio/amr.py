@@ -97,20 +97,13 @@ class AmrDecoder:
                 at += 1
             lost = max(1, round((at - start) / usual))
             if at >= len(self._data):
-                if at - start > usual:
-                    self._cut(number, lost)
+                self._cut(number, lost, at - start)
                 return
             number += lost
 
     def _follows(self, at: int) -> bool:
         return at >= len(self._data) or self._size(at) > 0
 
-    def _cut(self, number: int, lost: int) -> None:
-        self.damage.append(
-            Damage(
-                "cut-off",
-                number * 20,
-                lost * 20,
-                f"the last {lost * 20 / 1000:.2f} s do not decode",
-            )
-        )
+    def _cut(self, number: int, lost: int, size: int) -> None:
+        told = f"the last {size} bytes are no whole frame: the file is cut off"
+        self.damage.append(Damage("cut-off", number * 20, lost * 20 if lost > 1 else None, told))

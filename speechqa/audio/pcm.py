@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from speechqa.audio.payload import Stretch, scan
 from speechqa.audio.recording import Damage, FloatArray
 from speechqa.audio.riff import ALAW, FLOAT, MULAW, PCM, Wav
 from speechqa.audio.source import Source, Window
@@ -19,6 +20,7 @@ from speechqa.audio.stream import Layout
 from speechqa.errors import CallError
 
 _BLOCK_FRAMES = 65_536
+_SILENT_MS = 500
 _WHOLE_FRAMES = 64_000_000
 _UNKNOWN_FRAMES = 1 << 62
 _SUBTYPES = {
@@ -38,26 +40,45 @@ class WavDecoder:
 
     def __init__(self, source: Source, wav: Wav) -> None:
         self.damage: list[Damage] = list(wav.damage)
-        width, self._subtype = sample_width(wav)
-        fmt = wav.format
-        frame_bytes = width * fmt.channels
-        self._window = Window(source, wav.data_at, wav.data_at + wav.data_bytes)
+        self._width, self._subtype = sample_width(wav)
+        self._source, self._wav = source, wav
+        frame_bytes = self._width * wav.format.channels
         stated = wav.stated_bytes if wav.stated_bytes is not None else wav.data_bytes
         self.layout = Layout(
-            rate_hz=fmt.rate_hz,
-            channels=fmt.channels,
+            rate_hz=wav.format.rate_hz,
+            channels=wav.format.channels,
             codec=self._subtype.lower(),
             container="wav",
             stated_frames=stated // frame_bytes if frame_bytes else None,
+            exact=True,
         )
 
     def pieces(self) -> Iterator[tuple[int | None, FloatArray]]:
-        """Yield (None, (channels, n) float32)."""
+        """Yield (first sample, (channels, n) float32); stretches that are no audio are left out."""
+        at, stop = 0, self._wav.data_bytes // self._frame_bytes
+        for first, last in self._holes():
+            yield from self._between(at, first)
+            at = max(at, last)
+        yield from self._between(at, stop)
+        yield stop, np.zeros((self.layout.channels, 0), np.float32)
+
+    @property
+    def _frame_bytes(self) -> int:
+        return self._width * self.layout.channels
+
+    def _between(self, first: int, last: int) -> Iterator[tuple[int, FloatArray]]:
+        """Decode the frames [first, last)."""
         import soundfile
 
+        if last <= first:
+            return
+        start = self._wav.data_at
+        window = Window(
+            self._source, start + first * self._frame_bytes, start + last * self._frame_bytes
+        )
         try:
             sound = soundfile.SoundFile(
-                self._window,
+                window,
                 samplerate=self.layout.rate_hz,
                 channels=self.layout.channels,
                 format="RAW",
@@ -66,7 +87,39 @@ class WavDecoder:
             )
         except (soundfile.SoundFileError, TypeError, ValueError) as error:
             raise _unreadable("wav", error) from None
-        yield from _read(sound, _BLOCK_FRAMES, self.damage)
+        for _, block in _read(sound, _BLOCK_FRAMES, self.damage):
+            yield first, block
+            first += block.shape[1]
+
+    def _holes(self) -> Iterator[tuple[int, int]]:
+        """Yield the frames [first, last) that hold something else than audio."""
+        start, stop = self._wav.data_at, self._wav.data_at + self._wav.data_bytes
+        payload = scan(
+            self._source,
+            start,
+            stop,
+            width=self._width,
+            channels=self.layout.channels,
+            min_silent=self._frame_bytes * self.layout.rate_hz * _SILENT_MS // 1000,
+        )
+        if payload.silent is not None:
+            at, seconds = self._times(payload.silent)
+            told = (
+                f"{seconds:.2f} s of exact zeros on every channel, as nowhere else in the "
+                "recording: lost, or muted by the recorder; they are measured as silence"
+            )
+            self.damage.append(Damage("exact-zeros", at, None, told))
+        for stretch in payload.lost:
+            at, seconds = self._times(stretch)
+            told = f"{stretch.what} lie where {seconds:.2f} s of audio should be"
+            self.damage.append(Damage("overwritten", at, round(seconds * 1000), told))
+            first = (stretch.start - start) // self._frame_bytes
+            yield first, min(-((start - stretch.stop) // self._frame_bytes), stop)
+
+    def _times(self, stretch: Stretch) -> tuple[int, float]:
+        per_s = self._frame_bytes * self.layout.rate_hz
+        at = round((stretch.start - self._wav.data_at) * 1000 / per_s)
+        return at, (stretch.stop - stretch.start) / per_s
 
 
 def sample_width(wav: Wav) -> tuple[int, str]:

@@ -32,13 +32,14 @@ pad and prime by up to 4,096 samples."""
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a header states, before anything is decoded."""
+    """What a header states, before anything is decoded; `exact` when to the sample."""
 
     rate_hz: int
     channels: int
     codec: str
     container: str
     stated_frames: int | None = None
+    exact: bool = False
 
 
 class Decoder(Protocol):
@@ -175,14 +176,20 @@ class Timeline:
                 )
             )
             return
-        seconds = jump / self.layout.rate_hz
-        self._found.append(
-            Damage("lost-audio", at, self._ms(jump), f"{seconds:.2f} s of audio are missing here")
-        )
+        if not self._explained(at):
+            told = f"{jump / self.layout.rate_hz:.2f} s of audio are missing here"
+            self._found.append(Damage("lost-audio", at, self._ms(jump), told))
         while self._clock < start:
             piece = np.zeros((self.channels, min(size, start - self._clock)), np.float32)
             self._clock += piece.shape[1]
             yield piece
+
+    def _explained(self, at: int) -> bool:
+        """Tell whether the decoder itself named the hole at `at` ms."""
+        return any(
+            item.lost_ms and item.at_ms is not None and abs(item.at_ms - at) <= TOLERANCE_MS
+            for item in self._decoder.damage
+        )
 
     def _cleaned(self, piece: FloatArray) -> FloatArray:
         finite = np.isfinite(piece)
@@ -221,7 +228,8 @@ class Timeline:
         if stated is None:
             return
         missing = stated - self._clock
-        if abs(missing) <= self.layout.rate_hz * END_TOLERANCE_MS // 1000:
+        tolerance = TOLERANCE_MS if self.layout.exact else END_TOLERANCE_MS
+        if abs(missing) <= self.layout.rate_hz * tolerance // 1000:
             return
         rate = self.layout.rate_hz
         told = f"the header states {stated / rate:.2f} s, {self._clock / rate:.2f} s are there"
