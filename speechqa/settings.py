@@ -138,10 +138,32 @@ class TimingSettings(Group):
 class LineSettings(Group):
     """Thresholds of the line checks."""
 
-    full_scale: float = option(0.999, "Samples at or above this count as clipped.", unit="of 1")
+    full_scale: float = option(0.98, "Samples at or above this count as clipped.", unit="of 1")
+    clipped_share: float = option(
+        0.0005, "Clipping is named from this share of flat peaks on.", unit="share"
+    )
+    least_peak: float = option(0.1, "Below this peak nothing is called clipping.", unit="of 1")
+    dc_offset: float = option(0.01, "A mean at least this large is named.", unit="of 1")
+    dead_dbfs: float = option(-65.0, "A channel below this carries nothing.", unit="dBFS")
+    identical_correlation: float = option(
+        0.9, "Two channels at least this alike are one signal.", ge=0, le=1
+    )
+    identical_gain_db: float = option(
+        20.0, "Beyond this difference in level it is a leak, not a copy.", unit="dB"
+    )
+    leak_warn_db: float = option(-40.0, "A leak at least this strong is named.", unit="dB")
+    leak_fail_db: float = option(
+        -12.0, "A leak this strong makes parties hard to tell apart: grade D.", unit="dB"
+    )
+    silent_party_ms: int = option(
+        15_000, "No speech is odd when the other party has this much.", unit="ms"
+    )
     snr_min_pause_ms: int = option(500, "Least pause needed for signal to noise.", unit="ms")
     raised_db: float = option(9.0, "Raised voice: this far above the own median.", unit="dB")
     raised_min_ms: int = option(2000, "Raised voice lasts at least this long.", unit="ms")
+    raised_least_speech_ms: int = option(
+        10_000, "Raised voice is looked for in at least this much speech.", unit="ms"
+    )
 
 
 class AsrSettings(Group):
@@ -177,7 +199,6 @@ class RulebookSettings(Group):
 
     rulebook: str = option("standard", "Rulebook file, or the name of a shipped one.")
     options: dict[str, str] = option({}, "Options of the rulebook set for this site.")
-    least_confidence: float = option(0.3, "A hit with a lower mean word probability is unknown.")
 
 
 class StoreSettings(Group):
@@ -204,6 +225,8 @@ class RunSettings(Group):
 
 class PrivacySettings(Group):
     """What is kept of what was said."""
+
+    mask_numbers: bool = option(True, "Mask card numbers and codes before anything is stored.")
 
 
 def user_settings_file() -> Path:

@@ -9,5 +9,15 @@ figures of the call can be trusted.
 from speechqa.line.checks import LineCheck, check
 from speechqa.line.grades import grade
 from speechqa.line.levels import Levels, levels
+from speechqa.line.parties import Greeter, check_parties, who_greets
 
-__all__ = ["Levels", "LineCheck", "check", "grade", "levels"]
+__all__ = [
+    "Greeter",
+    "Levels",
+    "LineCheck",
+    "check",
+    "check_parties",
+    "grade",
+    "levels",
+    "who_greets",
+]

@@ -1,17 +1,31 @@
-"""How loud each channel is: level, signal to noise, clipping, raised voice."""
+"""How loud each channel is: level, signal to noise, clipping, raised voice.
+
+Figures are made per channel, over the party's own talkspurts, with any constant offset taken off.
+What cannot be measured is None, with the reason.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from speechqa.line.frames import (
+    FRAME_MS,
+    FloatArray,
+    IntervalArray,
+    decibels,
+    frame_power,
+    inside,
+)
 from speechqa.settings import LineSettings
 
-FloatArray = NDArray[np.float32]
-IntervalArray = NDArray[np.int64]
+_STEP = 10
+"""Frames: raised voice is looked for in steps of 100 ms of own speech."""
+_AROUND = 10
+_NOTHING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -21,22 +35,22 @@ class Levels:
     Parameters
     ----------
     level_dbfs
-        RMS over the channel's talkspurts, in dB below a full-scale square wave.
+        RMS over the channel's talkspurts; 0 dB is a full-scale square wave.
     snr_db
         RMS over the talkspurts against RMS outside them.
     clipped_share
         Share of all samples at full scale, 0 to 1.
     raised_voice
-        Spans (ms) of at least 2 s of speech 9 dB above the party's own median.
+        Spans (ms) of at least 2 s of speech, 9 dB above the median of the party's own seconds.
     unmeasured
-        Why a figure is None, by name.
+        Why a figure is None or could not be looked for, by name.
     """
 
     level_dbfs: float | None
     snr_db: float | None
-    clipped_share: float
+    clipped_share: float | None
     raised_voice: tuple[tuple[int, int], ...]
-    unmeasured: dict[str, str]
+    unmeasured: dict[str, str] = field(default_factory=dict)
 
 
 def levels(
@@ -55,10 +69,12 @@ def levels(
         Sampling rate.
     speech
         Talkspurts per channel, ms, each of shape (k, 2).
+    settings
+        Thresholds; None for the defaults.
 
     Examples
     --------
-    >>> half = np.full((1, 8000), 0.5, dtype=np.float32)
+    >>> half = np.tile(np.array([0.5, -0.5], dtype=np.float32), (1, 4000))
     >>> levels(half, 8000, [np.array([[0, 1000]])])[0].level_dbfs
     -6.0
     """
@@ -72,62 +88,60 @@ def levels(
 def _of_channel(
     channel: FloatArray, rate_hz: int, spans: IntervalArray, settings: LineSettings
 ) -> Levels:
-    power = np.concatenate(([0.0], np.cumsum(np.square(channel, dtype=np.float64))))
-    at = np.clip(np.asarray(spans, dtype=np.int64) * rate_hz // 1000, 0, len(channel))
-    inside = float(np.sum(power[at[:, 1]] - power[at[:, 0]])) if len(at) else 0.0
-    size = int(np.sum(at[:, 1] - at[:, 0])) if len(at) else 0
+    power = frame_power(channel, rate_hz)
+    own = inside(spans, len(power))
     unmeasured: dict[str, str] = {}
-    level = _db(inside / size) if size and inside > 0 else None
-    if level is None:
-        unmeasured["level_dbfs"] = "no speech on this channel"
-    snr = None
-    outside, rest = float(power[-1]) - inside, len(channel) - size
-    if level is None:
-        unmeasured["snr_db"] = "no speech on this channel"
-    elif rest * 1000 < settings.snr_min_pause_ms * rate_hz:
-        unmeasured["snr_db"] = "hardly anything outside the talkspurts"
-    elif outside / rest < 1e-12:
-        unmeasured["snr_db"] = "digital silence outside the talkspurts"
+    level = snr = None
+    if not own.any() or float(power[own].mean()) < _NOTHING:
+        unmeasured["level_dbfs"] = unmeasured["snr_db"] = "no speech on this channel"
     else:
-        snr = round(level - _db(outside / rest), 1)
-    clipped = float(np.mean(np.abs(channel) >= settings.full_scale)) if len(channel) else 0.0
+        level = decibels(float(power[own].mean()))
+        pause = power[~own]
+        if len(pause) * FRAME_MS < settings.snr_min_pause_ms:
+            unmeasured["snr_db"] = "hardly anything outside the talkspurts"
+        elif float(pause.mean()) < _NOTHING:
+            unmeasured["snr_db"] = "digital silence outside the talkspurts"
+        else:
+            snr = level - decibels(float(pause.mean()))
+    raised: tuple[tuple[int, int], ...] = ()
+    if int(own.sum()) * FRAME_MS < settings.raised_least_speech_ms:
+        unmeasured["raised_voice"] = f"under {settings.raised_least_speech_ms // 1000} s of speech"
+    else:
+        raised = _raised(power, own, settings)
     return Levels(
         level_dbfs=None if level is None else round(level, 1),
-        snr_db=snr,
-        clipped_share=clipped,
-        raised_voice=_raised(power, rate_hz, at, settings),
+        snr_db=None if snr is None else round(snr, 1),
+        clipped_share=clipped_share(channel, settings.full_scale) if len(channel) else None,
+        raised_voice=raised,
         unmeasured=unmeasured,
     )
 
 
+def clipped_share(channel: FloatArray, full_scale: float) -> float:
+    """Return the share of samples at or above `full_scale`, either sign; not-finite ones too.
+
+    >>> clipped_share(np.array([1.0, -1.0, 0.5, 0.0]), 0.98)
+    0.5
+    """
+    return float(np.mean(~(np.abs(channel) < full_scale)))
+
+
 def _raised(
-    power: NDArray[np.float64], rate_hz: int, at: IntervalArray, settings: LineSettings
+    power: NDArray[np.float64], own: NDArray[np.bool_], settings: LineSettings
 ) -> tuple[tuple[int, int], ...]:
-    """Spans of `raised_min_ms` of own speech, each second of it above the own median."""
-    step = rate_hz // 10
-    pieces = [np.arange(a, b - step + 1, step) for a, b in at]
-    starts = np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int64)
-    need = settings.raised_min_ms // 100
-    if len(starts) < 2 * need:
-        return ()
-    energy = power[starts + step] - power[starts]
-    window = np.convolve(energy, np.ones(need) / need, mode="valid")
-    decibels = 10 * np.log10(np.maximum(window / step, 1e-12))
-    own = (
-        10 * np.log10(max(float(np.median(energy[energy > 0])) / step, 1e-12))
-        if np.any(energy > 0)
-        else 0.0
+    at = np.flatnonzero(own)
+    at = at[: len(at) // _STEP * _STEP]
+    energy = power[at].reshape(-1, _STEP).mean(axis=1)
+    starts, ends = at[::_STEP], at[_STEP - 1 :: _STEP] + 1
+    # The level of each step is that of the second around it: syllables don't cut a shout.
+    weight = np.convolve(np.ones(len(energy)), np.ones(_AROUND), mode="same")
+    window = np.convolve(energy, np.ones(_AROUND), mode="same") / weight
+    level = 10 * np.log10(np.maximum(window, _NOTHING))
+    loud = level >= np.median(level) + settings.raised_db
+    edges = np.flatnonzero(np.diff(loud.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
+    needed = settings.raised_min_ms // (_STEP * FRAME_MS)
+    return tuple(
+        (int(starts[first]) * FRAME_MS, int(ends[after - 1]) * FRAME_MS)
+        for first, after in edges
+        if after - first >= needed
     )
-    loud = np.flatnonzero(decibels >= own + settings.raised_db)
-    spans: list[list[int]] = []
-    for first in loud:
-        start, end = int(starts[first]), int(starts[first + need - 1] + step)
-        if spans and start <= spans[-1][1]:
-            spans[-1][1] = end
-        else:
-            spans.append([start, end])
-    return tuple((a * 1000 // rate_hz, b * 1000 // rate_hz) for a, b in spans)
-
-
-def _db(power: float) -> float:
-    return float(10 * np.log10(power))
