@@ -141,9 +141,10 @@ def random_script(seed: int, *, language: Language | None = None, turns: int = 2
             start = _start(rng, may_overlap=before not in ("", party))
         steps.append(Step.model_validate({party: text, **start}))
         other = "customer" if party == "agent" else "agent"
-        if rng.random() < 0.1 and "overlap_ms" not in start:
+        long = len(text) > (15 if lang == "zh" else 50)
+        if rng.random() < 0.1 and long and "overlap_ms" not in start:
             nod = str(rng.choice(NODS[lang]))
-            # Early in the turn, where the other surely goes on for longer than the word.
+            # Early in a long turn, which surely goes on for longer than the word.
             steps.append(
                 Step.model_validate({other: nod, "during_ms": int(rng.integers(500, 1500))})
             )
