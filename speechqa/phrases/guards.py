@@ -17,8 +17,9 @@ from speechqa.phrases.stream import Stream
 QUOTE_WINDOW_MS = 30_000
 _FRAME = {
     "en": Pattern(
-        r"\b(?:you|they|he|she|customers?|people|somebody|someone)(?:'ve|'d|'re|'s| were| was| have| had)?"
-        r"(?: just| also| already)? (?:said|say|says|saying|told|mentioned|wrote|asked|asking|reported)\b",
+        r"\b(?:you|they|he|she|customers?|people|somebody|someone)"
+        r"(?:'ve|'d|'re|'s| were| was| have| had)?(?: just| also| already)? "
+        r"(?:said|say|says|saying|told|mentioned|wrote|asked|asking|reported)\b",
         False,
     ),
     "zh": Pattern(

@@ -49,12 +49,13 @@ class WordList:
 
 @dataclass(frozen=True, slots=True)
 class TokenHit:
-    """Tokens ``[first, last)`` of a stream; a `near` hit misses the similarity limit a little."""
+    """Tokens ``[first, last)`` of a stream; `near` and `edge` as in `SimilarHit`."""
 
     first: int
     last: int
     similarity: float = 100.0
     near: bool = False
+    edge: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Lexicon:
     >>> key = lexicon.add(WordList(phrases=("hang up",), unless=("don't hang up",)))
     >>> heard = Heard([Word("agent", 0, 900, "I will hang up", 0.9)], "en", lexicon)
     >>> heard.find(key, "agent").hits
-    (TokenHit(first=2, last=4, similarity=100.0, near=False),)
+    (TokenHit(first=2, last=4, similarity=100.0, near=False, edge=False),)
     """
 
     def __init__(self, lang: str, slots: Slots) -> None:
@@ -296,7 +297,9 @@ class Heard:
                 hits.extend(found)
         if made.has_similar:
             fuzzy = side.similar.get(key, ())
-            hits.extend(TokenHit(hit.first, hit.last, hit.similarity, hit.near) for hit in fuzzy)
+            hits.extend(
+                TokenHit(hit.first, hit.last, hit.similarity, hit.near, hit.edge) for hit in fuzzy
+            )
         for pattern in made.sounds:
             heard = side.run(pattern, side.coded)
             if heard is None:

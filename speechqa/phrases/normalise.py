@@ -29,36 +29,10 @@ DIGIT_PATTERN = {
 """What one spoken digit looks like in normalised text."""
 
 _NEGATIONS_EN = frozenset(
-    [
-        "no",
-        "not",
-        "never",
-        "nor",
-        "neither",
-        "nothing",
-        "nobody",
-        "none",
-        "nowhere",
-        "without",
-        "cannot",
-        "hardly",
-        "barely",
-        "dont",
-        "cant",
-        "wont",
-        "didnt",
-        "doesnt",
-        "isnt",
-        "arent",
-        "wasnt",
-        "werent",
-        "couldnt",
-        "wouldnt",
-        "shouldnt",
-        "havent",
-        "hasnt",
-        "unable",
-    ]
+    """
+    no not never nor neither nothing nobody none nowhere without cannot hardly barely unable
+    dont cant wont didnt doesnt isnt arent wasnt werent couldnt wouldnt shouldnt havent hasnt
+    """.split()
 )
 _NEGATIONS_ZH = frozenset("不没无未别勿甭")
 

@@ -233,11 +233,11 @@ class Pattern:
         return f"(?m){self.source}".encode()
 
     def spans(self, data: bytes, budget_ms: int = BUDGET_MS) -> list[tuple[int, int]] | None:
-        """Return the byte spans of all matches, or None when the time ran out.
+        r"""Return the byte spans of all matches, or None when the time ran out.
 
         Examples
         --------
-        >>> Pattern(r"\\bno\\b", False).spans(b"no, not no")
+        >>> Pattern(r"\bno\b", False).spans(b"no, not no")
         [(0, 2), (8, 10)]
         """
         deadline = perf_counter_ns() + budget_ms * 1_000_000

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rapidfuzz.fuzz import ratio
 
@@ -22,50 +23,10 @@ NEAR_POINTS = 3.0
 """A verdict that flips when the limit moves by this many points is fragile."""
 
 _COMMON = frozenset(
-    [
-        "i",
-        "you",
-        "the",
-        "a",
-        "to",
-        "it",
-        "is",
-        "and",
-        "of",
-        "that",
-        "we",
-        "for",
-        "your",
-        "on",
-        "in",
-        "have",
-        "can",
-        "be",
-        "this",
-        "what",
-        "so",
-        "me",
-        "my",
-        "are",
-        "do",
-        "not",
-        "with",
-        "will",
-        "as",
-        "at",
-        "if",
-        "or",
-        "our",
-        "us",
-        "no",
-        "yes",
-        "please",
-        "was",
-        "there",
-        "ok",
-        "okay",
-        "just",
-    ]
+    """
+    i you the a to it is and of that we for your on in have can be this what so me my are do not
+    with will as at if or our us no yes please was there ok okay just
+    """.split()
 )
 _ANCHORS = {True: 2, False: 3}
 
@@ -96,13 +57,17 @@ class SimilarPhrase:
 
 @dataclass(frozen=True, slots=True)
 class SimilarHit:
-    """Tokens ``[first, last)`` are like the phrase of `key`; `near` hits miss the limit a little."""
+    """Tokens ``[first, last)`` are like the phrase of `key`.
+
+    A `near` hit misses the limit by at most 3 points, an `edge` hit passes it by less than 3.
+    """
 
     key: int
     first: int
     last: int
     similarity: float
     near: bool
+    edge: bool
 
 
 class SimilarIndex:
@@ -110,7 +75,8 @@ class SimilarIndex:
 
     Examples
     --------
-    >>> index = SimilarIndex([SimilarPhrase(7, ("please", "call", "the", "branch", "again"), 84)], "en")
+    >>> wanted = SimilarPhrase(7, ("please", "call", "the", "branch", "again"), 84)
+    >>> index = SimilarIndex([wanted], "en")
     >>> said = "so please call the brunch again tomorrow".split()
     >>> [(hit.key, hit.first, hit.last, round(hit.similarity)) for hit in index.find(said)]
     [(7, 1, 6, 96)]
@@ -136,7 +102,7 @@ class SimilarIndex:
     def _grams(self, parts: Sequence[str]) -> list[str]:
         if self.spaced:
             return list(parts)
-        return [a + b for a, b in zip(parts, parts[1:], strict=False)]
+        return [a + b for a, b in pairwise(parts)]
 
     def find(self, parts: Sequence[str], keys: frozenset[int] | None = None) -> list[SimilarHit]:
         """Return the best window for each place where a phrase (of `keys`) is found.
@@ -188,5 +154,6 @@ class SimilarIndex:
                 if negations(window) != self.negations[number]:
                     continue
                 near = score < phrase.threshold
-                best = SimilarHit(phrase.key, first, first + length, score, near)
+                edge = not near and score < min(phrase.threshold + NEAR_POINTS, 100)
+                best = SimilarHit(phrase.key, first, first + length, score, near, edge)
         return best

@@ -35,7 +35,7 @@ class Text:
 
 
 class Stream:
-    """Tokens of one party in one call, in order of time.
+    r"""Tokens of one party in one call, in order of time.
 
     Parameters
     ----------
@@ -48,10 +48,11 @@ class Stream:
 
     Examples
     --------
-    >>> stream = Stream([Word("agent", 0, 300, "I can't", 0.9), Word("agent", 400, 700, "help", 0.8),
-    ...                  Word("agent", 1900, 2300, "Sorry.", 0.7)], "agent", "en")
+    >>> said = [Word("agent", 0, 300, "I can't", 0.9), Word("agent", 400, 700, "help", 0.8),
+    ...         Word("agent", 1900, 2300, "Sorry.", 0.7)]
+    >>> stream = Stream(said, "agent", "en")
     >>> stream.utterances.data, stream.passages.data
-    (b"i can't help\\nsorry", b"i can't help sorry")
+    (b"i can't help\nsorry", b"i can't help sorry")
     >>> stream.span(1, 3), stream.quote(1, 3), round(stream.confidence(1, 3), 2)
     ((0, 700), "I can't help", 0.85)
     """

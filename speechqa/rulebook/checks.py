@@ -1,0 +1,197 @@
+"""Checks that need the whole rulebook: names, languages, options, measures and patterns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from speechqa.phrases import Lexicon, PatternError, nearest
+from speechqa.phrases.patterns import phrase_source, regex_source
+from speechqa.phrases.sounds import sound_source
+from speechqa.rulebook import finders, rules
+from speechqa.rulebook.book import RulebookForm
+from speechqa.rulebook.finders import WordForms
+from speechqa.rulebook.names import MEASURES, walk
+from speechqa.rulebook.quantities import LANGUAGES, BoundByLanguage, Ramp, in_unit
+
+Complaint = tuple[tuple[str | int, ...], str]
+
+
+def check_form(form: RulebookForm, *, partial: bool = False) -> Iterator[Complaint]:
+    """Yield the path and sentence of each mistake that a single key does not show.
+
+    Parameters
+    ----------
+    form
+        The validated form.
+    partial
+        Some rules are missing because they are broken; masks of unknown rules are then not named.
+    """
+    yield from _languages(form)
+    yield from _rules(form)
+    yield from _allow_list(form, partial)
+    yield from _cycles(form)
+    for path, model in walk(form):
+        yield from _names(form, path, model)
+        yield from _patterns(form, path, model)
+
+
+def _languages(form: RulebookForm) -> Iterator[Complaint]:
+    for index, lang in enumerate(form.languages):
+        if lang not in LANGUAGES:
+            yield (
+                ("languages", index),
+                f"unknown language {lang!r}; one of {', '.join(LANGUAGES)}",
+            )
+    for index, rule in enumerate(form.rules):
+        for at, lang in enumerate(rule.languages or ()):
+            if lang not in form.languages:
+                yield (
+                    ("rules", index, "languages", at),
+                    f"language {lang!r} is not one of the rulebook's: {', '.join(form.languages)}",
+                )
+
+
+def _rules(form: RulebookForm) -> Iterator[Complaint]:
+    sections = [section.id for section in form.form.sections]
+    for index, name in enumerate(sections):
+        if name in sections[:index]:
+            yield ("form", "sections", index, "id"), f"duplicate section {name!r}"
+    seen: set[str] = set()
+    for index, rule in enumerate(form.rules):
+        if rule.id in seen:
+            yield ("rules", index, "id"), f"duplicate rule id {rule.id!r}"
+        seen.add(rule.id)
+        if rule.section not in sections and not isinstance(rule, rules.Team):
+            yield (
+                ("rules", index, "section"),
+                f"unknown section {rule.section!r}{_or_all(rule.section, sections)}",
+            )
+        yield from _dialogues(form, index, rule)
+
+
+def _dialogues(form: RulebookForm, index: int, rule: Any) -> Iterator[Complaint]:
+    for at, dialogue in enumerate(rule.examples.dialogues):
+        path = ("rules", index, "examples", "dialogues", at)
+        if dialogue.lang not in form.languages:
+            yield (
+                (*path, "lang"),
+                f"language {dialogue.lang!r} is not one of {list(form.languages)}",
+            )
+        for name, value in dialogue.options.items():
+            yield from _option(form, (*path, "options", name), name, (value,))
+
+
+def _option(
+    form: RulebookForm, path: tuple[str | int, ...], name: str, values: tuple[Any, ...]
+) -> Iterator[Complaint]:
+    option = form.options.get(name)
+    if option is None:
+        yield path, f"unknown option {name!r}{_or_all(name, list(form.options))}"
+        return
+    for value in values:
+        if value not in option.values:
+            known = [str(one) for one in option.values]
+            yield path, f"option {name!r} is never {value!r}{_or_all(str(value), known)}"
+
+
+def _allow_list(form: RulebookForm, partial: bool) -> Iterator[Complaint]:
+    known = [rule.id for rule in form.rules]
+    for index, entry in enumerate(form.allow_list):
+        if not entry.languages():
+            yield ("allow_list", index), "an allow-list entry needs wording in some language"
+        names = (entry.masks,) if isinstance(entry.masks, str) else entry.masks
+        for name in names:
+            if name not in known and name != "all" and not partial:
+                yield ("allow_list", index, "masks"), f"unknown rule {name!r}{nearest(name, known)}"
+
+
+def _cycles(form: RulebookForm) -> Iterator[Complaint]:
+    uses = {
+        name: {model.use for _, model in walk(finder) if isinstance(model, finders.Named)}
+        for name, finder in form.words.items()
+    }
+    for start in uses:
+        todo, seen = list(uses[start]), set()
+        while todo:
+            name = todo.pop()
+            if name == start:
+                yield ("words", start), f"{start!r} refers to itself"
+                break
+            if name not in seen:
+                seen.add(name)
+                todo.extend(uses.get(name, ()))
+
+
+def _names(form: RulebookForm, path: tuple[str | int, ...], model: Any) -> Iterator[Complaint]:
+    match model:
+        case finders.Named(use=use) if use not in form.words:
+            yield path, f"no finder under words: is named {use!r}{_or_all(use, list(form.words))}"
+        case finders.Measure(measure=name) | rules.Limit(measure=str(name)) if name not in MEASURES:
+            yield (*path, "measure"), f"unknown measure {name!r}{nearest(name, MEASURES)}"
+        case finders.OptionIs(option=name, is_=values):
+            wanted = values if isinstance(values, tuple) else (values,)
+            yield from _option(form, path, name, wanted)
+        case finders.LangIs(lang=lang):
+            for one in (lang,) if isinstance(lang, str) else lang:
+                if one not in LANGUAGES:
+                    yield (*path, "lang"), f"unknown language {one!r}{nearest(one, LANGUAGES)}"
+        case finders.Where(nth=int(nth)) if nth < 1:
+            yield (*path, "nth"), f"nth counts from 1, got {nth}"
+        case rules.Limit():
+            yield from _bounds(path, model)
+
+
+def _bounds(path: tuple[str | int, ...], rule: rules.Limit) -> Iterator[Complaint]:
+    for name, sign in (("at_most", 1), ("at_least", -1)):
+        bound = getattr(rule, name)
+        ramps = [bound] if isinstance(bound, Ramp) else []
+        if isinstance(bound, BoundByLanguage):
+            ramps = [one for _, one in bound if isinstance(one, Ramp)]
+        for ramp in ramps:
+            if sign * (in_unit(ramp.limit, "ms") - in_unit(ramp.target, "ms")) < 0:
+                order = "above" if sign > 0 else "below"
+                yield (*path, name), f"the limit of {name} must lie {order} its target"
+
+
+def _patterns(form: RulebookForm, path: tuple[str | int, ...], model: Any) -> Iterator[Complaint]:
+    if isinstance(model, WordForms):
+        yield from _forms(form, path, model)
+    elif isinstance(model, finders.Words):
+        given = [lang for lang in LANGUAGES if model.forms(lang) is not None]
+        for lang in given:
+            if lang not in form.languages:
+                yield (*path, lang), f"language {lang!r} is not one of {list(form.languages)}"
+
+
+def _forms(
+    form: RulebookForm, path: tuple[str | int, ...], model: WordForms
+) -> Iterator[Complaint]:
+    lang = str(path[-1])
+    slots = slots_for(form, lang)
+    if not any((model.phrases, model.similar, model.sounds_like, model.regex)):
+        yield path, f"nothing to look for under {lang}: give phrases, similar, sounds_like or regex"
+    lexicon = Lexicon(lang, slots)
+    for field in ("phrases", "similar", "sounds_like", "regex", "unless", "unless_said"):
+        is_regex = field in {"regex", "unless", "unless_said"}
+        for index, text in enumerate(getattr(model, field)):
+            try:
+                if is_regex:
+                    regex_source(text, lang, slots)
+                else:
+                    phrase_source(text, lang, slots)
+                if field == "sounds_like":
+                    for parts in lexicon._expand(text):
+                        if sound_source(parts) is None:
+                            raise PatternError(f"{text!r} is too short to tell by its sound")
+            except PatternError as error:
+                yield (*path, field, index), str(error)
+
+
+def slots_for(form: RulebookForm, lang: str) -> dict[str, tuple[str, ...]]:
+    """Return each slot's values in one language; those without any are left out."""
+    return {name: texts.of(lang) for name, texts in form.slots.items() if texts.of(lang)}
+
+
+def _or_all(name: str, known: list[str]) -> str:
+    return nearest(name, known) or (f"; known: {', '.join(known[:20])}" if known else "")

@@ -1,0 +1,273 @@
+"""Judging: what a rule answers on a call, with the evidence. One function per kind.
+
+Every answer is worked out from spans. Where near misses or edge cases were found, it is worked
+out again with the near ones counted and with the edge ones dropped; if the outcome differs, the
+verdict is fragile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from speechqa.rulebook import limits, rules, sequences
+from speechqa.rulebook.call import Call
+from speechqa.rulebook.search import place_of
+from speechqa.rulebook.verdicts import (
+    CONFIDENCE_MARGIN,
+    DEFAULT_CONFIDENCE,
+    in_scope,
+    is_edge,
+    sure_enough,
+    without_answer,
+)
+from speechqa.rulebook.view import Found, Hit, RuleResult, Span
+from speechqa.rulebook.windows import BOUNDARY_MS, FindSpans, after_window, before_window
+
+if TYPE_CHECKING:
+    from speechqa.rulebook.compiled import Judge, LanguageBook
+
+
+def compile_rule(rule: Any, book: LanguageBook) -> Judge:
+    """Return the function that judges calls by one rule."""
+    match rule:
+        case rules.Forbidden():
+            inner = _forbidden(rule, book)
+        case rules.Required():
+            inner = _required(rule, book)
+        case rules.Each():
+            inner = _each(rule, book)
+        case rules.Limit():
+            inner = limits.compile_limit(rule, book)
+        case rules.Sequence():
+            inner = sequences.compile_sequence(rule, book)
+        case _:
+            raise TypeError(f"no call rule: {rule.id}")
+    conditions = [book.finders.compile(one, rule.party) for one in rule.when or ()]
+    return _guarded(rule, conditions, inner) if conditions else inner
+
+
+def _guarded(rule: Any, conditions: Sequence[FindSpans], inner: Judge) -> Judge:
+    def judged(call: Call) -> RuleResult:
+        for condition in conditions:
+            found = condition(call)
+            if found.sure:
+                continue
+            reason = found.missing or found.unknown or "its precondition does not hold"
+            return RuleResult(rule.id, "not_applicable", reason)
+        return inner(call)
+
+    return judged
+
+
+def _forbidden(rule: rules.Forbidden, book: LanguageBook) -> Judge:
+    parts = [
+        in_scope(rule, book, book.finders.compile(one, rule.party, drop_quoted=True))
+        for one in rule.find
+    ]
+    masks = book.masks(rule.id)
+    least = rule.least_confidence or DEFAULT_CONFIDENCE
+    clean = RuleResult(rule.id, "met", "", 1, 1)
+
+    def judged(call: Call) -> RuleResult:
+        results = [part(call) for part in parts]
+        spans = [span for found in results for span in found.spans]
+        if not spans:
+            if all(found.missing for found in results):
+                return RuleResult(rule.id, "not_applicable", results[0].missing)
+            unknown = next((found.unknown for found in results if found.unknown), "")
+            return RuleResult(rule.id, "unknown", unknown) if unknown else clean
+        spans = unmasked(call, longest(spans), masks)
+        counted = [span for span in spans if not span.near and sure_enough(span, least)]
+        generous = [span for span in spans if sure_enough(span, least - CONFIDENCE_MARGIN)]
+        strict = [span for span in counted if not is_edge(span, least)]
+        violated = len(counted) > rule.allow
+        fragile = (len(generous) > rule.allow) != violated or (len(strict) > rule.allow) != violated
+        if not violated:
+            if any(not span.near and not sure_enough(span, least) for span in spans):
+                return RuleResult(rule.id, "unknown", "the words are too unsure", fragile=fragile)
+            return replace(clean, fragile=fragile) if fragile else clean
+        hits = tuple(
+            call.hit(rule, "violated", span, fragile=is_edge(span, least)) for span in counted
+        )
+        reason = f"found {len(counted)} time{'s' if len(counted) > 1 else ''}"
+        return RuleResult(rule.id, "violated", reason, 0, 1, hits, fragile)
+
+    return judged
+
+
+def longest(spans: Sequence[Span]) -> list[Span]:
+    """Keep the longest of overlapping spans, in order of start."""
+    if len(spans) == 1:
+        return list(spans)
+    kept: list[Span] = []
+    for span in sorted(spans, key=lambda one: (one.near, one.start - one.end, one.start)):
+        if not any(span.start < other.end and other.start < span.end for other in kept):
+            kept.append(span)
+    return sorted(kept, key=lambda one: one.start)
+
+
+def unmasked(call: Call, spans: list[Span], masks: frozenset[int]) -> list[Span]:
+    """Drop spans that lie in prescribed wording."""
+    if not masks or not spans:
+        return spans
+    kept = []
+    for span in spans:
+        spared = call.heard.allowed(span.stream, masks) if span.first >= 0 else []
+        if not any(first <= span.first and span.last <= last for first, last in spared):
+            kept.append(span)
+    return kept
+
+
+def _required(rule: rules.Required, book: LanguageBook) -> Judge:
+    parts = [in_scope(rule, book, book.finders.compile(one, rule.party)) for one in rule.find]
+    due = len(parts)
+    needed = rule.at_least or due
+    least = rule.least_confidence or DEFAULT_CONFIDENCE
+
+    def elements(call: Call, chosen: list[list[Span]]) -> int:
+        if rule.together is None:
+            return sum(bool(spans) for spans in chosen)
+        places: dict[Any, set[int]] = {}
+        for number, spans in enumerate(chosen):
+            for span in spans:
+                places.setdefault(place_of(call, span, rule.together), set()).add(number)
+        return max((len(numbers) for numbers in places.values()), default=0)
+
+    def judged(call: Call) -> RuleResult:
+        results = [part(call) for part in parts]
+        usable = [found for found in results if not found.missing]
+        if not usable:
+            return RuleResult(rule.id, "not_applicable", results[0].missing)
+        unknown = next((found.unknown for found in results if found.unknown), "")
+        if unknown:
+            return RuleResult(rule.id, "unknown", unknown)
+        counted = [[s for s in found.sure if sure_enough(s, least)] for found in results]
+        met = elements(call, counted)
+        outcome = met >= needed
+        all_spans = [span for found in results for span in found.spans]
+        fragile = False
+        if any(span.near or is_edge(span, least) for span in all_spans):
+            low = least - CONFIDENCE_MARGIN
+            generous = [[s for s in found.spans if sure_enough(s, low)] for found in results]
+            strict = [[s for s in spans if not is_edge(s, least)] for spans in counted]
+            fragile = (elements(call, generous) >= needed) != outcome
+            fragile = fragile or (elements(call, strict) >= needed) != outcome
+        if outcome:
+            hits = tuple(
+                call.hit(rule, "met", spans[0], fragile=is_edge(spans[0], least))
+                for spans in counted
+                if spans
+            )
+            return RuleResult(rule.id, "met", f"{met} of {due} found", met, due, hits, fragile)
+        unsure = [[s for s in found.sure] for found in results]
+        if elements(call, unsure) >= needed:
+            return RuleResult(rule.id, "unknown", "the words are too unsure", met, due)
+        reason = f"{met} of {due} found"
+        return RuleResult(rule.id, "violated", reason, met, due, (), fragile, by_absence=True)
+
+    return judged
+
+
+def _each(rule: rules.Each, book: LanguageBook) -> Judge:
+    trigger = in_scope(rule, book, book.finders.compile(rule.each, rule.party))
+    place = "then" if rule.then else "first" if rule.first else "with"
+    wanted = rule.then or rule.first or rule.with_ or ()
+    parts = [book.finders.compile(one, rule.party) for one in wanted]
+    needed = rule.at_least or len(parts)
+    least = rule.least_confidence or DEFAULT_CONFIDENCE
+    windows = _each_window(rule, place)
+
+    def judged(call: Call) -> RuleResult:
+        triggers = trigger(call)
+        if answer := without_answer(rule, triggers):
+            return answer
+        due = [s for s in triggers.sure if sure_enough(s, least)]
+        if not due:
+            return RuleResult(rule.id, "not_applicable", "what it follows on did not occur")
+        results = [part(call) for part in parts]
+        if all(found.missing for found in results):
+            return RuleResult(rule.id, "not_applicable", results[0].missing)
+        if any(found.unknown for found in results):
+            reason = next(found.unknown for found in results if found.unknown)
+            return RuleResult(rule.id, "unknown", reason)
+        hits: list[Hit] = []
+        met = total = generous = strict = 0
+        for anchor in due:
+            window = windows(call, anchor)
+            if window is None:
+                continue
+            total += 1
+            ok, sure, nearly, span = _answered(results, window, needed, least)
+            met += ok
+            strict += sure
+            generous += nearly
+            outcome = "met" if ok else "violated"
+            hits.append(call.hit(rule, outcome, span if ok else anchor, fragile=sure != nearly))
+        if not total:
+            return RuleResult(rule.id, "not_applicable", "the call ended before it was due")
+        need = rule.at_least_share * total
+        verdict = met >= need
+        fragile = (generous >= need) != verdict or (strict >= need) != verdict
+        reason = f"{met} of {total} times"
+        return RuleResult(
+            rule.id,
+            "met" if verdict else "violated",
+            reason,
+            met,
+            total,
+            tuple(hits),
+            fragile,
+            by_absence=not verdict,
+        )
+
+    return judged
+
+
+def _answered(
+    results: Sequence[Found], window: tuple[int, int], needed: int, least: float
+) -> tuple[bool, bool, bool, Span | None]:
+    """Say whether enough was found in a window: plainly, strictly, generously; and the evidence."""
+    start, end = window
+    plain: set[int] = set()
+    strict: set[int] = set()
+    generous: set[int] = set()
+    evidence: Span | None = None
+    for number, found in enumerate(results):
+        for span in found.spans:
+            if not start - BOUNDARY_MS <= span.start < end + BOUNDARY_MS:
+                continue
+            generous.add(number)
+            if span.near or not start <= span.start < end or not sure_enough(span, least):
+                continue
+            plain.add(number)
+            if evidence is None or span.start < evidence.start:
+                evidence = span
+            if end - span.start > BOUNDARY_MS and not is_edge(span, least):
+                strict.add(number)
+    return len(plain) >= needed, len(strict) >= needed, len(generous) >= needed, evidence
+
+
+def _each_window(rule: rules.Each, place: str) -> Callable[[Call, Span], tuple[int, int] | None]:
+    within = None if rule.within_s is None else round(rule.within_s * 1000)
+    turns = rule.within_turns if rule.within_turns or within is not None else 1
+
+    def then(call: Call, anchor: Span) -> tuple[int, int] | None:
+        later = [turn for turn in call.clock.turns_of(rule.party) if turn.end > anchor.end]
+        if not later and call.clock.end <= anchor.end + (within or 3000):
+            return None
+        return after_window(call, anchor, rule.party, within, turns)
+
+    def first(call: Call, anchor: Span) -> tuple[int, int] | None:
+        return before_window(call, anchor, rule.party, within, turns)
+
+    def along(call: Call, anchor: Span) -> tuple[int, int] | None:
+        if within is not None:
+            return anchor.start - within, anchor.end + within
+        turn = call.clock.turn_at(rule.party, anchor.start)
+        if turn is None:
+            return anchor.start, anchor.end
+        return turn.start - 300, turn.end + 100
+
+    return {"then": then, "first": first, "with": along}[place]
