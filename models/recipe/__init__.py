@@ -1,0 +1,1 @@
+"""Recipe of the small Whisper model: text, speech, training and export."""

@@ -1,0 +1,62 @@
+"""Which voices read the training text, and how they vary.
+
+Half of the held-out renderings use variants of espeak-ng that training never hears.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from models.recipe.synth import Espeak, Flite, Utterance
+
+HELD_VARIANTS = ("f4", "m8", "Annie", "edward")
+VARIANTS = (
+    "f1 f2 f3 f5 m1 m2 m3 m4 m5 m6 m7 f1 f2 f3 f5 m1 m2 m3 m4 m5 m6 m7 Alex Alicia Andrea Andy Denis"
+    " Diogo Gene Gene2 Lee Marco Mario Michael Mike adam anika antonio aunty belinda benjamin boris"
+    " caleb david ed gustave iven iven2 john linda max michel miguel norbert pablo paul pedro"
+    " quincy rob robert sandro shelby steph steph2 travis victor zac"
+).split()
+ENGLISH_BASES = ("gmw/en-US", "gmw/en-US", "gmw/en", "gmw/en", "gmw/en-GB-x-rp", "gmw/en-US-nyc")
+CHINESE_BASE = "sit/cmn-Latn-pinyin"
+FLITE_SHARE = 0.45
+FLITE_VOICES = ("slt", "slt", "rms", "rms", "awb", "kal16")
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """An utterance and the name of its voice."""
+
+    voice: str
+    utterance: Utterance
+
+
+class Cast:
+    """All voices of one process."""
+
+    def __init__(self) -> None:
+        self._espeak, self._flite = Espeak(), Flite()
+        self._variants = [v for v in VARIANTS if self._espeak.has_voice(f"{CHINESE_BASE}+{v}")]
+
+    def read(
+        self, text: str, lang: str, rng: random.Random, *, held_voices: bool = False
+    ) -> Spoken | None:
+        """Read `text` by a random voice; None when its word times are not known."""
+        if lang == "en" and not held_voices and rng.random() < FLITE_SHARE:
+            voice = rng.choice(FLITE_VOICES)
+            utterance = self._flite.speak(
+                voice, text, stretch=rng.uniform(0.85, 1.6), pitch_factor=rng.uniform(0.85, 1.2)
+            )
+            return Spoken(f"flite-{voice}", utterance) if utterance else None
+        base = CHINESE_BASE if lang == "zh" else rng.choice(ENGLISH_BASES)
+        variant = rng.choice(HELD_VARIANTS if held_voices else self._variants)
+        slow, fast = (95, 210) if lang == "en" else (110, 205)
+        utterance = self._espeak.speak(
+            f"{base}+{variant}",
+            text,
+            lang,
+            rate_wpm=rng.randint(slow, fast),
+            pitch=rng.randint(25, 75),
+            pitch_range=rng.randint(30, 70),
+        )
+        return Spoken(f"{base}+{variant}", utterance) if utterance else None
