@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 
 from speechqa.audio.amr import AmrDecoder
+from speechqa.audio.asf import stated_ms
 from speechqa.audio.libav import LibavDecoder
 from speechqa.audio.mp3 import Mp3Decoder
 from speechqa.audio.ogg import missing_end
@@ -118,6 +120,9 @@ def _open(source: Source, found: Sniffed, settings: AudioSettings) -> Decoder:
     if found.name == "flac":
         return _flac(source, start)
     decoder = LibavDecoder(Window(source, start, stop), _DEMUXERS[found.name], found.name)
+    if found.name == "wma" and (stated := stated_ms(source.read_at(start, HEAD_BYTES))):
+        frames = stated * decoder.layout.rate_hz // 1000
+        decoder.layout = replace(decoder.layout, stated_frames=frames)
     if found.name.startswith("ogg"):
         cut = missing_end(source)
         decoder.damage.extend([cut] if cut else [])
