@@ -78,7 +78,7 @@ def choose_device(settings: AsrSettings) -> Device:
         compute_type=default_type if settings.compute_type == "auto" else settings.compute_type,
         workers=2 if on_gpu else cores,
         replicas=1 if on_gpu else cores,
-        encode_batch=settings.encode_batch or (64 if on_gpu else 2),
+        encode_batch=settings.encode_batch or (64 if on_gpu else 1),
         decode_batch=settings.decode_batch or (64 if on_gpu else 16),
     )
 

@@ -43,6 +43,7 @@ class ModelCard(BaseModel):
 
     short_windows: bool = Field(False, description="Trained on windows as long as their speech.")
     max_window_s: float = Field(30.0, gt=0, le=30, description="Longest window it was trained on.")
+    pack_to_s: float | None = Field(None, gt=0, description="Pieces are added up to this length.")
     max_pieces: int = Field(0, ge=0, description="Most separate pieces of speech in one window.")
     spare_s: float = Field(0.0, ge=0, description="Empty room that it wants after the speech.")
     gap_ms: int | None = Field(None, ge=0, description="Silence it wants between two pieces.")

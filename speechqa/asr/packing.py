@@ -82,9 +82,9 @@ def pack(spans: Spans, *, window_ms: int, gap_ms: int, max_pieces: int = 0) -> l
     Parameters
     ----------
     spans
-        Shape (n, 2), none longer than `window_ms`; see `split_long`.
+        Shape (n, 2); see `split_long`.
     window_ms
-        Longest window.
+        Pieces are added to a window up to this length; a longer piece has a window of its own.
     gap_ms
         Silence between two pieces of one window.
     max_pieces
@@ -152,10 +152,9 @@ def _cut(
 ) -> Iterator[tuple[int, int]]:
     while end - start > window_ms:
         parts = -(-(end - start) // window_ms)
-        # Not before 60 % of an even share, so that no cut leaves more windows than are needed...
+        # Not before 60 % of an even share, nor so early that more windows are needed.
         earliest = max(start + (end - start) * 6 // (10 * parts), end - window_ms * (parts - 1))
         latest = start + window_ms
-        earliest = min(earliest, latest - 1)
         cut = _pause(speech, earliest, latest)
         if cut is None:
             cut = min(max(quietest(earliest, latest), earliest), latest)

@@ -17,7 +17,7 @@ UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "my"})
 """Languages written without spaces: each character, or token of a few, is a word."""
 
 _BROKEN = "\ufffd"
-_OPENING = frozenset("\"'“¿([{-「『《（")
+_OPENING = frozenset("\"'“‘¿¡([{「『《（")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +94,13 @@ class TokenText:
         opening = ""
         for unit in units:
             bare = unit.text.strip()
-            if bare and bare in _OPENING:
+            apart = unit.text.startswith(" ")
+            if bare in _OPENING and (apart or not spaced or not joined):
                 opening += bare
                 continue
-            continues = spaced and not unit.text.startswith(" ")
+            if spaced and apart and _is_mark(bare):
+                continue  # a dash between words belongs to neither
+            continues = spaced and not apart and not opening
             if joined and (continues or not bare or _is_mark(bare)):
                 last = joined[-1]
                 joined[-1] = TokenWord(last.text + unit.text.rstrip(), last.first, unit.last)

@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 
 from speechqa.asr.features import quietest_ms
+from speechqa.asr.gate import voiced_spans
 from speechqa.asr.interface import Spans, SpeechJob
 from speechqa.asr.models import ModelCard
 from speechqa.asr.packing import Window, pack, split_long
@@ -58,12 +59,15 @@ class Windowing:
         Silence between two pieces.
     max_pieces
         Most pieces in one window; 0 for no limit.
+    pack_to_ms
+        Length up to which pieces are added to a window.
     """
 
     lengths_ms: tuple[int, ...]
     spare_ms: int
     gap_ms: int
     max_pieces: int
+    pack_to_ms: int
 
     @classmethod
     def of(cls, card: ModelCard, settings: AsrSettings) -> Windowing:
@@ -75,13 +79,15 @@ class Windowing:
         (30000,)
         """
         buckets = settings.window == "buckets" or (settings.window == "auto" and card.short_windows)
-        lengths = card.buckets_s if buckets else (card.max_window_s,)
+        longest = card.max_window_s
+        lengths = card.buckets_s if buckets else (longest,)
         spare = card.spare_s if card.short_windows or not buckets else _STOCK_SPARE_S
         return cls(
             lengths_ms=tuple(round(length * 1000) for length in lengths),
             spare_ms=round(spare * 1000) if buckets else 0,
             gap_ms=settings.gap_ms if card.gap_ms is None else card.gap_ms,
             max_pieces=card.max_pieces,
+            pack_to_ms=round(1000 * (card.pack_to_s if buckets and card.pack_to_s else longest)),
         )
 
     def frames(self, end_ms: int) -> int:
@@ -89,7 +95,7 @@ class Windowing:
 
         Examples
         --------
-        >>> Windowing((5000, 10_000), 200, 300, 0).frames(4900)
+        >>> Windowing((5000, 10_000), 200, 300, 0, 10_000).frames(4900)
         1000
         """
         wanted = end_ms + self.spare_ms
@@ -97,13 +103,15 @@ class Windowing:
         return max(_SHORTEST_FRAMES, (fits[0] if fits else self.lengths_ms[-1]) // 10)
 
     def windows(self, job: SpeechJob) -> list[Window]:
-        """Pack the speech of one channel; spans without any speech in them are left out."""
-        spans = spoken(job)
+        """Pack the speech of one channel; spans that hold no voice are left out."""
+        spans = voiced_spans(job, spoken(job))
         longest = self.lengths_ms[-1]
         pieces = split_long(
             spans, job.speech, window_ms=longest, quietest=partial(quietest_ms, job)
         )
-        return pack(pieces, window_ms=longest, gap_ms=self.gap_ms, max_pieces=self.max_pieces)
+        return pack(
+            pieces, window_ms=self.pack_to_ms, gap_ms=self.gap_ms, max_pieces=self.max_pieces
+        )
 
     def items(self, jobs: Sequence[SpeechJob]) -> list[Item]:
         """Return the windows of all `jobs`, channel by channel."""
