@@ -1,4 +1,4 @@
-"""Recordings made and damaged by the tests themselves: every accepted format, every kind of scratch.
+"""Recordings made and damaged by the tests themselves: every format, every kind of scratch.
 
 The content is noise shaped like speech in level, different at every moment, so that a second of
 decoded audio can be found again in the original and its shift in time be measured.

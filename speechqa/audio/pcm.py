@@ -165,6 +165,7 @@ class SndfileDecoder:
             codec=self._sound.subtype.lower(),
             container=name,
             stated_frames=stated,
+            exact=name != "flac",
         )
 
     def _stated(self, head: bytes, name: str) -> int | None:
@@ -191,7 +192,8 @@ def _read(sound: Any, size: int, damage: list[Damage]) -> Iterator[tuple[None, F
         try:
             block = sound.read(size, dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, ValueError) as error:
-            told = f"the decoder stopped: {str(error).strip(' .')}"
+            reason = getattr(error, "error_string", "") or type(error).__name__
+            told = f"the decoder stopped ({reason.strip(' .').lower()})"
             damage.append(Damage("bad-packets", None, None, told))
             return
         if len(block) == 0:
@@ -219,8 +221,9 @@ def _au_frames(head: bytes, channels: int) -> int | None:
 
 
 def _unreadable(name: str, error: Exception) -> CallError:
+    reason = getattr(error, "error_string", "") or type(error).__name__
     return CallError(
         "unreadable-header",
-        f"it begins like {name}, but its header cannot be read ({error})",
+        f"it begins like {name}, but its header cannot be read ({reason.strip(' .').lower()})",
         hint="fetch the recording again from the recorder",
     )

@@ -59,6 +59,8 @@ class Source:
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return up to `length` bytes from `offset`; fewer at the end of the file."""
+        if not 0 <= offset < self.size_bytes:
+            return b""  # a place that a broken header names
         try:
             self.file.seek(offset)
             return self.file.read(length)
@@ -83,7 +85,7 @@ class Source:
         while piece := self.read_at(total, 1 << 20):
             digest.update(piece)
             total += len(piece)
-        if total != self.size_bytes:
+        if total < self.size_bytes:
             raise changed(f"{self.size_bytes} bytes at first, then {total}")
         self.check_unchanged()
         return Identity(digest.hexdigest(), self.size_bytes, self.mtime_ns)
