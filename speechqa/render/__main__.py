@@ -9,12 +9,12 @@ from speechqa.errors import SpeechqaError
 
 
 def main(arguments: list[str]) -> int:
-    """Render ``scripts/`` into ``audio/`` and ``truth/`` of the fixtures folder."""
+    """Render the scripts of a fixtures folder; return the exit code."""
     from speechqa.render.fixtures import render_folder
 
     root = Path(arguments[0]) if arguments else Path("fixtures")
     try:
-        render_folder(root / "scripts", audio_dir=root / "audio", truth_dir=root / "truth")
+        render_folder(root)
     except SpeechqaError as problem:
         print(problem, file=sys.stderr)
         if problem.hint:

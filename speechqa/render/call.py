@@ -53,14 +53,27 @@ class RenderedCall:
     def write(self, audio: str | Path, truth_file: str | Path) -> None:
         """Write a mu-law WAV and its truth as JSON; folders are made.
 
-        The truth must not lie beside the audio under the same stem: there, a JSON is read as
-        the call's metadata.
+        The file has the script's fault; the truth is that of the sound call. It must not
+        lie beside the audio under the same stem: there, a JSON is read as the call's metadata.
         """
         for path in (Path(audio), Path(truth_file)):
             path.parent.mkdir(parents=True, exist_ok=True)
-        pcm = np.round(self.samples.T * 32768).astype(np.int16)
+        pcm = np.round(_channels(self).T * 32768).astype(np.int16)
         sf.write(str(audio), pcm, RATE_HZ, format="WAV", subtype="ULAW")
+        if self.script.fault == "truncated":
+            whole = Path(audio).read_bytes()
+            Path(audio).write_bytes(whole[: len(whole) * 6 // 10])
         Path(truth_file).write_text(as_json(self.truth) + "\n", encoding="utf-8")
+
+
+def _channels(call: RenderedCall) -> NDArray[np.float32]:
+    """Return the channels as written, with the script's fault."""
+    fault = call.script.fault
+    if fault in ("mono", "fake-stereo"):
+        # Both at full strength, as a recorder that joins the two directions would.
+        mixed = lines.mu_law(call.samples.astype(np.float64).sum(axis=0))
+        return np.stack([mixed] * (2 if fault == "fake-stereo" else 1))
+    return call.samples[::-1] if fault == "swapped" else call.samples
 
 
 def as_json(facts: dict[str, Any]) -> str:
@@ -160,6 +173,7 @@ def _truth(
         "started_at": script.started_at.isoformat() if script.started_at else None,
         "language": script.language,
         "shows": list(script.shows),
+        "fault": script.fault,
         "rate_hz": RATE_HZ,
         "duration_ms": performance.duration_ms,
         "conversation": list(truth.conversation(agent, customer)),

@@ -1,41 +1,110 @@
 """Make a folder of calls from a folder of scripts.
 
 ``python -m speechqa.render`` makes the project's own fixtures again, byte for byte with the same
-versions of the synthesisers (each truth names them under ``made_with``).
+versions of the synthesisers (each truth names them under ``made_with``). Scripts whose written
+file is faulty go to ``special/``, so that a run over the sound ones ends well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from speechqa.errors import InputMissing
 from speechqa.render.call import RenderedCall, render
-from speechqa.render.script import load_script
+from speechqa.render.script import Script, load_script
+
+COLUMNS = ("file", "queue", "direction", "caller", "language", "answered_ms", "holds")
+SPECIAL = "special"
+
+
+def files_of(script: Script, *, audio_dir: Path, truth_dir: Path) -> tuple[Path, Path]:
+    """Return where a script's audio and truth belong."""
+    folder = audio_dir / SPECIAL if script.fault != "none" else audio_dir
+    return folder / f"{script.stem}.wav", truth_dir / f"{script.stem}.json"
 
 
 def render_file(script: Path, *, audio_dir: Path, truth_dir: Path) -> RenderedCall:
-    """Render one script into ``audio_dir/STEM.wav`` and ``truth_dir/STEM.json``."""
+    """Render one script into its audio and truth files."""
     call = render(load_script(script))
-    stem = call.script.stem
-    call.write(audio_dir / f"{stem}.wav", truth_dir / f"{stem}.json")
+    call.write(*files_of(call.script, audio_dir=audio_dir, truth_dir=truth_dir))
     return call
 
 
-def render_folder(
-    scripts: Path, *, audio_dir: Path, truth_dir: Path, tell: Callable[[str], object] = print
-) -> int:
-    """Render every script of a folder, in order of name; return how many there were.
+def metadata_csv(calls: Iterable[RenderedCall]) -> str:
+    """Return a table of what a telephone system would know of the calls.
+
+    Answer and holds only where the script says that the system tells them: elsewhere they must
+    be inferred.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for call in calls:
+        script, facts = call.script, _telephony(call)
+        row = (script.queue, script.direction, script.caller, script.language)
+        writer.writerow([f"{script.stem}.wav", *(cell or "" for cell in row), *facts.values()])
+    return out.getvalue()
+
+
+def metadata_json(call: RenderedCall) -> str:
+    """Return the metadata of one call as the JSON that may lie beside its audio."""
+    script = call.script
+    facts: dict[str, Any] = {
+        "call_id": script.call_id,
+        "agent_id": script.agent,
+        "started_at": script.started_at.isoformat() if script.started_at else None,
+        "queue": script.queue,
+        "direction": script.direction,
+        "language": script.language,
+        **_telephony(call),
+    }
+    if facts["answered_ms"]:
+        facts["answered_ms"] = int(facts["answered_ms"])
+    known = {key: value for key, value in facts.items() if value not in (None, "")}
+    return json.dumps(known, ensure_ascii=False, indent=2) + "\n"
+
+
+def _telephony(call: RenderedCall) -> dict[str, str]:
+    if not call.script.telephony:
+        return {"answered_ms": "", "holds": ""}
+    lead_in = call.script.lead_in
+    holds = [f"{hold['start_ms']}-{hold['end_ms']}" for hold in call.truth["holds"]]
+    return {"answered_ms": str(lead_in.duration_ms if lead_in else 0), "holds": "; ".join(holds)}
+
+
+def render_folder(root: Path, *, tell: Callable[[str], object] = print) -> int:
+    """Render ``scripts/*.yaml`` of a folder into its ``audio/``, ``truth/`` and metadata.
+
+    One call, the first with a ring before the answer, has its metadata in a JSON beside the
+    audio; the others in ``metadata.csv``.
+
+    Returns
+    -------
+    Number of calls.
 
     Raises
     ------
     InputMissing
         The folder holds no script.
     """
-    files = sorted(scripts.glob("*.yaml"))
-    if not files:
-        raise InputMissing(f"{scripts}: no *.yaml script there", hint="check the path")
-    for file in files:
-        call = render_file(file, audio_dir=audio_dir, truth_dir=truth_dir)
-        tell(f"{call.script.stem}.wav  {call.duration_ms / 1000:.1f} s  {file.name}")
-    return len(files)
+    scripts = sorted((root / "scripts").glob("*.yaml"))
+    if not scripts:
+        raise InputMissing(f"{root / 'scripts'}: no *.yaml script there", hint="check the path")
+    places = {"audio_dir": root / "audio", "truth_dir": root / "truth"}
+    calls = []
+    for file in scripts:
+        call = render_file(file, **places)
+        tell(f"{call.duration_ms / 1000:6.1f} s  {file.name} -> {call.script.stem}.wav")
+        calls.append(call)
+    told = next((c for c in calls if c.script.lead_in and c.script.telephony), None)
+    if told is not None:
+        beside = files_of(told.script, **places)[0].with_suffix(".json")
+        beside.write_text(metadata_json(told), encoding="utf-8")
+    table = metadata_csv(call for call in calls if call is not told)
+    (root / "metadata.csv").write_text(table, encoding="utf-8")
+    return len(calls)

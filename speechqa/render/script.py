@@ -159,6 +159,12 @@ class Script(_Part):
     caller: str | None = None
     started_at: datetime | None = None
     language: Literal["en", "zh"] = "en"
+    telephony: bool = Field(
+        False, description="the call's metadata tells when it was answered and held"
+    )
+    fault: Literal["none", "mono", "fake-stereo", "swapped", "truncated"] = Field(
+        "none", description="what is wrong with the file that is written"
+    )
     shows: tuple[str, ...] = Field((), description="what the call is an example of")
     seed: int = 0
     voices: Voices

@@ -145,6 +145,7 @@ def say(
         ``espeak:LANGUAGE[+VARIANT]`` or ``flite:NAME``.
     rate_wpm
         Words (Mandarin: characters) per minute of speech, kept to about 15 %; default 160 (210).
+        A few espeak-ng variants (Andrea, anika, antonio) have a faster pace of their own.
     pitch
         espeak-ng: 0 to 99, default 50. flite: mean pitch in Hz, default the voice's own.
     pitch_range
