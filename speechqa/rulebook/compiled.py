@@ -42,6 +42,7 @@ class LanguageBook:
         self.lexicon = Lexicon(lang, slots_for(form, lang))
         self._keys: dict[int, int | None] = {}
         self._digits: int | None = None
+        self._copies: list[Any] = []
         for _, model in walk(form):
             if isinstance(model, finders.Words):
                 self._keys[id(model)] = self._add(model)
@@ -79,11 +80,11 @@ class LanguageBook:
         """Return the allow-list entries that spare a rule."""
         return self._masks.get(rule_id, frozenset()) | self._masks.get("all", frozenset())
 
-    def alias(self, copy: finders.Words, original: Any) -> None:
+    def alias(self, copy: Any, original: Any) -> None:
         """Let a changed copy of a words finder use the original's list."""
         if isinstance(original, finders.Words):
             self._keys[id(copy)] = self._keys[id(original)]
-            self._kept = [*getattr(self, "_kept", []), copy]
+            self._copies.append(copy)  # an id must not be given to another object
 
     def word_key(self, model: finders.Words) -> int | None:
         """Return the lexicon's key of a words finder; None when it has no words here."""

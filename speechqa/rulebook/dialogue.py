@@ -90,7 +90,7 @@ def placed_call(
 
 def _words(party: str, start: int, end: int, text: str, lang: str) -> list[Word]:
     spaced = uses_spaces(lang)
-    parts = text.split() if spaced else [part for part in tokens(text, lang)]
+    parts = text.split() if spaced else list(tokens(text, lang))
     weights = [max(1, count_units(part)) for part in parts]
     total = sum(weights) or 1
     made = []
@@ -135,7 +135,7 @@ def _with_measures(view: CallView, holds: Sequence[tuple[int, int]]) -> CallView
         grade=view.grade,
     )
     measured = measure_calls([call], TimingSettings())
-    events = measured.events(0)
+    events: list[Mapping[str, Any]] = list(measured.events(0))
     if not any(event["kind"] == "hold" for event in events):
         events = [*events, *view.events]
     return replace(view, measures=measured.row(0), events=events)
@@ -151,7 +151,7 @@ def example_call(dialogue: Dialogue) -> CallView:
             at = round(turn.at_s * 1000)
         if turn.pause is not None or turn.hold is not None:
             start = max(at - TURN_GAP_MS, 0) if turn.at_s is None else at
-            length = round((turn.pause if turn.hold is None else turn.hold or 0) * 1000)
+            length = round(((turn.pause or 0) + (turn.hold or 0)) * 1000)
             if turn.hold is not None:
                 holds.append((start, start + length))
             at = start + length

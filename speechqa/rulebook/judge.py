@@ -161,7 +161,7 @@ def _required(rule: rules.Required, book: LanguageBook) -> Judge:
                 if spans
             )
             return RuleResult(rule.id, "met", f"{met} of {due} found", met, due, hits, fragile)
-        unsure = [[s for s in found.sure] for found in results]
+        unsure = [list(found.sure) for found in results]
         if elements(call, unsure) >= needed:
             return RuleResult(rule.id, "unknown", "the words are too unsure", met, due)
         reason = f"{met} of {due} found"

@@ -18,7 +18,7 @@ from speechqa.rulebook.conditions import column_text
 from speechqa.rulebook.names import measure_unit, measure_value
 from speechqa.rulebook.quantities import bound_for
 from speechqa.rulebook.verdicts import DEFAULT_CONFIDENCE, in_scope, sure_enough
-from speechqa.rulebook.view import Found, RuleResult, Span
+from speechqa.rulebook.view import Found, Outcome, RuleResult, Span
 from speechqa.rulebook.windows import BOUNDARY_MS, FindSpans
 
 if TYPE_CHECKING:
@@ -83,9 +83,9 @@ def compile_limit(rule: rules.Limit, book: LanguageBook) -> Judge:
     def judged(call: Call) -> RuleResult:
         made = figure(call)
         if made.value is None:
-            outcome = "unknown" if made.unknown else "not_applicable"
+            outcome: Outcome = "unknown" if made.unknown else "not_applicable"
             lacking = rule.measure is not None
-            return RuleResult(rule.id, outcome, made.reason, lacking=lacking)  # type: ignore[arg-type]
+            return RuleResult(rule.id, outcome, made.reason, lacking=lacking)
         if least is None and most is None:
             return RuleResult(rule.id, "not_applicable", f"no bound for language {book.lang}")
         value = made.value
@@ -110,7 +110,7 @@ def compile_limit(rule: rules.Limit, book: LanguageBook) -> Judge:
             hits,
             fragile,
             value,
-            bounds.share(value),  # type: ignore[arg-type]
+            bounds.share(value),
         )
 
     return judged
@@ -159,7 +159,7 @@ def _figure(rule: rules.Limit, book: LanguageBook) -> tuple[Callable[[Call], Fig
 
 
 def _measure(call: Call, name: str) -> Figure:
-    value, reason = measure_value(call.view.measures, name)  # type: ignore[arg-type]
+    value, reason = measure_value(call.view.measures, name)
     return Figure(value, reason)
 
 
@@ -273,7 +273,7 @@ def _spans(rule: rules.Limit, book: LanguageBook) -> Judge:
             for (span, value), ok in zip(known, good, strict=True)
         )
         share = sum(bounds.share(value) for _, value in known) / len(known)
-        outcome = "met" if all(good) else "violated"
+        outcome: Outcome = "met" if all(good) else "violated"
         reason = f"{sum(good)} of {len(known)} within {_bounds_text(bounds, unit)}"
         return RuleResult(
             rule.id,
@@ -283,7 +283,7 @@ def _spans(rule: rules.Limit, book: LanguageBook) -> Judge:
             len(known),
             hits,
             fragile,
-            share=share,  # type: ignore[arg-type]
+            share=share,
         )
 
     return judged

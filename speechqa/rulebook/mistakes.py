@@ -14,9 +14,9 @@ from speechqa.phrases import nearest
 from speechqa.rulebook import book, finders, quantities, rules, team
 from speechqa.rulebook.yaml_text import Path_
 
-_MODELS: dict[str, tuple[type[BaseModel], ...]] = {
+_MODELS: dict[str, tuple[Any, ...]] = {
     **{kind: (model,) for kind, model in rules.KINDS.items()},
-    **{kind: (model,) for model, kind in finders._KIND_OF.items()},  # type: ignore[dict-item]
+    **{kind: (model,) for model, kind in finders._KIND_OF.items()},
     "column": (finders.Column, team.ColumnTest),
     "all": (finders.AllOf, team.AllTests),
     "any": (finders.AnyOf, team.AnyTests),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -27,7 +27,7 @@ MEASURES = (
 """Every figure of a call, as ``show --json`` names it; a party's own with the party before it."""
 
 
-def measure_value(measures: dict[str, Any], name: str) -> tuple[float | None, str]:
+def measure_value(measures: Mapping[str, Any], name: str) -> tuple[float | None, str]:
     """Return a figure and, when there is none, why.
 
     Examples
@@ -41,7 +41,7 @@ def measure_value(measures: dict[str, Any], name: str) -> tuple[float | None, st
     if here is None:
         here = measures
         for part in name.split("."):
-            here = here.get(part) if isinstance(here, dict) else None
+            here = here.get(part) if isinstance(here, Mapping) else None
     if isinstance(here, int | float) and not isinstance(here, bool):
         return float(here), ""
     reasons = measures.get("unmeasured") or {}

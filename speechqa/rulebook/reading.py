@@ -207,7 +207,7 @@ class _Reader:
 
     def _check_what_is_left(self) -> None:
         """Check names and patterns of the rules that are well formed, beside the broken ones."""
-        broken = {mistake for mistake in self.mistakes}
+        broken = set(self.mistakes)
         whole: dict[str, Any] = dict(self.data)
         kept: list[int] = []
         rules = self.data.get("rules")

@@ -100,11 +100,11 @@ def read_yaml(path: Path, name: str | None = None) -> Document:
 
 
 def parse_yaml(text: str, document: Document) -> Document:
-    """Fill `document` from YAML text.
+    r"""Fill `document` from YAML text.
 
     Examples
     --------
-    >>> made = parse_yaml("a: [1, no]\\na: 2", Document("x.yaml"))
+    >>> made = parse_yaml("a: [1, no]\na: 2", Document("x.yaml"))
     >>> made.data, [str(mistake) for mistake in made.mistakes]
     ({'a': [1, 'no']}, ["x.yaml:2:1: duplicate key 'a' (first in line 1)"])
     """
