@@ -214,7 +214,7 @@ def _columns_of_recordings() -> list[str]:
 
 
 def _rows(db: Any, sql: str) -> list[dict[str, Any]]:
-    return list(db.execute(sql).to_arrow_table().to_pylist())
+    return list(db.sql(sql).to_arrow_table().to_pylist())
 
 
 def _day(text: str | None, flag: str) -> str | None:

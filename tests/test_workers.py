@@ -49,8 +49,8 @@ def test_an_error_is_recorded_with_its_place_and_without_its_words():
 
 def test_a_hanging_task_is_killed_at_the_end_of_its_patience():
     before = time.monotonic()
-    ended = run_all(["hang", "a"], patience_s=2.0)
-    assert time.monotonic() - before < 15
+    ended = run_all(["hang", "a"], patience_s=8.0)
+    assert time.monotonic() - before < 25
     assert {e.task: getattr(e, "cause", "done") for e in ended} == {"hang": "hang", "a": "done"}
 
 

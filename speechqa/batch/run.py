@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from speechqa.asr import find_model
 from speechqa.batch.account import RunReport, write_report
@@ -40,7 +41,7 @@ COMMIT_SECONDS = 20.0
 
 
 class Progress:
-    """What a run tells while it goes on; the base class tells nothing."""
+    """What a run tells while it goes on; this one tells nothing."""
 
     def begin(self, found: int, todo: int) -> None:
         """Take note that recordings were found, `todo` of them not stored yet."""
@@ -84,8 +85,7 @@ class Run:
 
     def over(self, paths: Sequence[str]) -> RunReport:
         """Process the recordings at `paths`; return the account of every one of them."""
-        model = find_model(self.settings.asr.model)
-        config = config_digest(self.settings, f"{model.name}@{model.digest}")
+        config = config_digest(self.settings, _recogniser(self.settings))
         started = time.monotonic()
         with hold(self.store.local), self._interruptible():
             stored = self.store.known()
@@ -186,7 +186,8 @@ class Run:
             if row["key"] in self._aliases:
                 facts = facts_of_row(row)
                 names = {*facts.also_at, *self._aliases[row["key"]]} - {facts.path}
-                rows.append(replace(facts, also_at=tuple(sorted(names))))
+                if names != set(facts.also_at):
+                    rows.append(replace(facts, also_at=tuple(sorted(names))))
         self.store.commit_calls(rows)
 
     def _refresh_metadata(self, work: Plan) -> None:
@@ -200,7 +201,7 @@ class Run:
             except CallError as error:
                 self.progress.note(f"{path}: metadata kept as stored: {error.message}")
                 continue
-            if _metadata_text(meta) != (row.metadata, row.call_id, row.started_at):
+            if _as_stored(meta) != row.metadata_fields:
                 changed[row.key] = meta
         if changed:
             rows = [
@@ -212,9 +213,9 @@ class Run:
     def _account(self, work: Plan, outcome: dict[str, CallFacts], seconds: float) -> RunReport:
         known = {path: row.status for path, row in work.known.items()}
         alias_of = {path: key for key, paths in self._aliases.items() for path in paths}
-        by_key = {row.key: row.status for row in outcome.values()}
+        by_key: dict[str, str] = {row.key: row.status for row in outcome.values()}
         by_key |= {row.key: row.status for row in self.store.known()} if alias_of else {}
-        fresh = {path: row.status for path, row in outcome.items()}
+        fresh: dict[str, str] = {path: row.status for path, row in outcome.items()}
         same = {path: by_key.get(key, "pending") for path, key in alias_of.items()}
         everything = [s.path for s in work.fresh] + [s.path for s, _ in work.gone] + list(known)
         final = {path: (known | same | fresh).get(path, "pending") for path in everything}
@@ -252,6 +253,14 @@ class Run:
                 signal.signal(number, handler)
 
 
+def _recogniser(settings: Settings) -> str:
+    """Return what recognises: the model's content where it is a folder of ours."""
+    if settings.asr.engine != "whisper":
+        return settings.asr.engine
+    model = find_model(settings.asr.model)
+    return f"{model.name}@{model.digest}"
+
+
 def _with_metadata(facts: CallFacts, meta: CallMetadata) -> CallFacts:
     return replace(
         facts,
@@ -267,10 +276,19 @@ def _with_metadata(facts: CallFacts, meta: CallMetadata) -> CallFacts:
     )
 
 
-def _metadata_text(meta: CallMetadata) -> tuple[str, str, str | None]:
-    """Return the metadata as the store writes it, to be compared with a stored row."""
+def _as_stored(meta: CallMetadata) -> tuple[Any, ...]:
+    """Return metadata as the store holds it, in the order of `KnownInput.metadata_fields`."""
     started = None if meta.started_at is None else meta.started_at.isoformat()
-    return to_json(dict(meta.columns)), text_of_path(meta.call_id), started
+    return (
+        text_of_path(meta.call_id),
+        meta.agent_id,
+        started,
+        meta.queue,
+        meta.direction,
+        meta.caller,
+        meta.answered_ms,
+        to_json(dict(meta.columns)),
+    )
 
 
 def _run_id() -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from speechqa.asr.device import usable_cores
 from speechqa.errors import CallError
 from speechqa.metadata import CallMetadata
 from speechqa.pipeline import CallFacts, Source, failed
@@ -39,10 +40,15 @@ GroupWork = Callable[[GroupTask, Callable[[Any], None]], list[CallFacts]]
 
 
 def make_worker(settings: Settings, config: str, run_id: str) -> GroupWork:
-    """Load the recogniser once and return the function that processes a group."""
+    """Load the recogniser once and return the function that processes a group.
+
+    Several workers share the machine's cores between them, so each takes its part of the threads.
+    """
     from speechqa.asr import load_engine
 
-    engine = load_engine(settings.asr)
+    run = settings.run
+    threads = settings.asr.threads or max(1, usable_cores() // run.worker_count)
+    engine = load_engine(settings.asr.model_copy(update={"threads": threads}))
 
     def work(group: GroupTask, report: Callable[[Any], None]) -> list[CallFacts]:
         ready: list[Prepared] = []

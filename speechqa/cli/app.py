@@ -15,20 +15,20 @@ from speechqa.cli.scorecard import scorecard
 from speechqa.cli.show import show
 from speechqa.cli.status import status
 
-EXAMPLE = """
+HELP = """Judge recorded calls offline: who spoke when, what was said, what the rulebook says.
+
 [bold]Examples[/bold]
 
-  speechqa run recordings/ --store night      transcribe, measure and judge a folder of calls
+  speechqa run recordings/       transcribe, measure and judge a folder of calls
 
-  speechqa scorecard --store night            one line per agent
+  speechqa scorecard             one line per agent
 
-  speechqa show CALL --store night            one call: who spoke when, hits, transcript
+  speechqa show CALL             one call: who spoke when, hits, transcript
 """
 
 app = typer.Typer(
     name="speechqa",
-    help="Judge recorded calls offline: who spoke when, what was said, what the rulebook says."
-    + EXAMPLE,
+    help=HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # a traceback box can quote a transcript
     rich_markup_mode="rich",

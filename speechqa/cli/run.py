@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -12,10 +11,8 @@ import typer
 from speechqa.cli.options import JsonOption, RulebookOption, StoreOption, print_json, talk
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
-
     from speechqa.batch import Progress, RunReport
-    from speechqa.pipeline import CallFacts
+    from speechqa.settings import Settings
 
 
 def run(
@@ -68,7 +65,6 @@ def run(
 
       speechqa run "in/2025-02-*/*.wav" --metadata calls.csv --model ~/models/large-v3
     """
-    from speechqa.asr import check_language
     from speechqa.batch import Run
     from speechqa.discovery import discover
     from speechqa.metadata import MetadataReader
@@ -84,8 +80,6 @@ def run(
         run={"workers": workers, "executor": executor, "agent_channel": agent_channel},
     )
     book = load(settings.rules.rulebook, settings.rules)
-    if settings.asr.language != "auto":
-        check_language(settings.asr.language)
     reader = MetadataReader(metadata, name_pattern)
     found = discover(inputs)
     console = talk()
@@ -135,11 +129,11 @@ def _tell(report: RunReport, store: str) -> None:
         console.print(f"next: speechqa scorecard --store {store}")
 
 
-def _dry_run(paths: Sequence[str], settings: object, as_json: bool) -> None:
+def _dry_run(paths: Sequence[str], settings: Settings, as_json: bool) -> None:
     """Say what a run would process."""
     from speechqa.batch import forecast
 
-    estimate = forecast(paths, settings)  # type: ignore[arg-type]
+    estimate = forecast(paths, settings)
     if as_json:
         print_json(estimate.as_dict())
     else:
@@ -159,8 +153,10 @@ def _progress() -> Iterator[Progress]:
         Progress as Bar,
     )
 
+    from speechqa.cli.bar import RunBar
+
     console = talk()
-    bar: Bar = Bar(
+    bar = Bar(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -170,28 +166,4 @@ def _progress() -> Iterator[Progress]:
         disable=not console.is_terminal,
     )
     with bar:
-        yield _Bar(bar)
-
-
-class _Bar:
-    """A run's progress on a terminal."""
-
-    def __init__(self, bar: Bar) -> None:
-        self._bar = bar
-        self._task = bar.add_task("calls", total=None, rate="")
-        self._audio_s = 0.0
-        self._start = time.monotonic()
-
-    def begin(self, found: int, todo: int) -> None:
-        self._bar.update(self._task, total=todo)
-
-    def advance(self, calls: Sequence[CallFacts]) -> None:
-        self._audio_s += sum(call.duration_ms for call in calls) / 1000
-        rate = self._audio_s / max(time.monotonic() - self._start, 1e-9)
-        self._bar.update(self._task, advance=len(calls), rate=f"{rate:.1f}x real time")
-
-    def note(self, text: str) -> None:
-        self._bar.console.print(text, markup=False)
-
-    def end(self) -> None:
-        self._bar.update(self._task, description="done")
+        yield RunBar(bar)

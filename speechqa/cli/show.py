@@ -101,12 +101,14 @@ def _header(facts: CallFacts, judged: Assessment | None) -> Iterator[RenderableT
 
 def _score(judged: Assessment) -> str:
     score = judged.score
+    share = score["coverage"]
+    coverage = "nothing was due" if share is None else f"coverage {share:.0%}"
     if score["percent"] is None:
-        text = f"score: insufficient evidence (coverage {score['coverage']:.0%})"
+        text = f"score: none, {score.get('reason') or 'insufficient evidence'} ({coverage})"
     else:
         text = (
             f"score [bold]{score['percent']:.1f} %[/bold]   {score['points']:.1f} of "
-            f"{score['potential']:.1f} points   coverage {score['coverage']:.0%}"
+            f"{score['potential']:.1f} points   {coverage}"
         )
         if score["failed_by"]:
             text += f"   [bold red]failed by {', '.join(score['failed_by'])}[/bold red]"
@@ -168,7 +170,7 @@ def good_range(good: tuple[float | None, float | None], unit: str) -> str:
     low, high = good
     if low is None and high is None:
         return ""
-    if low is None:
+    if low is None or (low == 0 and high is not None):
         return f"up to {value_text(high, unit)}"
     if high is None:
         return f"from {value_text(low, unit)}"

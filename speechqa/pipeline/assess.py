@@ -110,8 +110,8 @@ def _without_false_absence(facts: CallFacts, results: Sequence[RuleResult]) -> l
     if not reasons:
         return list(results)
     return [
-        replace(result, outcome="unknown", reason=reasons[0])
-        if result.outcome == "violated" and not result.hits
+        replace(result, outcome="unknown", reason=reasons[0], lacking=True)
+        if result.outcome == "violated" and result.by_absence
         else result
         for result in results
     ]

@@ -75,6 +75,8 @@ class CallFacts:
         Line checks and damage found, each a plain mapping for display.
     holds
         From telephony metadata.
+    masked
+        Party, start and end of what was masked in the words, to be muted in the audio.
     peaks
         Party to waveform peaks, 20 per second, 0 to 255, for drawing.
     """
@@ -113,6 +115,7 @@ class CallFacts:
     checks: tuple[Mapping[str, Any], ...] = ()
     damage: tuple[Mapping[str, Any], ...] = ()
     flags: tuple[str, ...] = ()
+    masked: tuple[tuple[str, int, int], ...] = ()
     peaks: Mapping[Party, bytes] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     run_id: str = ""

@@ -21,7 +21,6 @@ from speechqa.errors import CallError
 from speechqa.intervals import clip, subtract
 from speechqa.metadata import CallMetadata
 from speechqa.pipeline.facts import CallFacts, IntervalArray, Source, call_key, no_intervals
-from speechqa.rttm import read_segments
 from speechqa.settings import Settings
 from speechqa.transcript import Party
 
@@ -182,6 +181,8 @@ def _told_apart(
     file = given or next(iter(beside), None)
     if file is None:
         return {}
+    from speechqa.rttm import read_segments
+
     segments = read_segments(file)
     return {
         party: np.minimum(getattr(segments, party), duration_ms) for party in ("agent", "customer")

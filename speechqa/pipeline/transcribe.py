@@ -14,6 +14,7 @@ from speechqa import vad
 from speechqa.asr import ChannelTranscript, Engine, SpeechJob
 from speechqa.pipeline.facts import CallFacts
 from speechqa.pipeline.prepare import Prepared
+from speechqa.privacy import Masked, mask_numbers
 from speechqa.settings import Settings
 from speechqa.transcript import Party
 
@@ -47,11 +48,14 @@ def _with_words(
     of_party: dict[Party, ChannelTranscript] = {
         party: heard[f"{call.facts.key}/{party}"] for party in call.samples
     }
-    words = [word.said_by(party) for party, t in of_party.items() for word in t.words]
+    said = [word.said_by(party) for party, t in of_party.items() for word in t.words]
+    said.sort(key=lambda word: (word.start_ms, word.end_ms, word.party))
+    kept = mask_numbers(said) if settings.privacy.mask_numbers else Masked(tuple(said), ())
     language, probability = _language(list(of_party.values()))
     return replace(
         call.facts,
-        words=tuple(sorted(words, key=lambda w: (w.start_ms, w.end_ms, w.party))),
+        words=kept.words,
+        masked=kept.spans,
         language=language,
         language_probability=probability,
         flags=tuple(sorted({flag for t in of_party.values() for flag in t.flags})),

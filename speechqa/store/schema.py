@@ -70,6 +70,7 @@ RECORDINGS = pa.schema(
         ("checks", pa.string()),
         ("damage", pa.string()),
         ("flags", pa.list_(pa.string())),
+        ("masked", pa.string()),
         *((f"peaks_{party}", pa.binary()) for party in PARTIES),
         ("provenance", pa.string()),
         ("run_id", pa.string()),
@@ -128,6 +129,7 @@ def facts_of_row(row: Mapping[str, Any]) -> CallFacts:
         checks=tuple(json.loads(row["checks"])),
         damage=tuple(json.loads(row["damage"])),
         flags=tuple(row["flags"] or ()),
+        masked=tuple((party, a, b) for party, a, b in json.loads(row["masked"])),
         peaks={party: row[f"peaks_{party}"] for party in parties if row[f"peaks_{party}"]},
         provenance=json.loads(row["provenance"]),
     )
@@ -172,6 +174,7 @@ def _row(call: CallFacts) -> dict[str, Any]:
         "checks": to_json(call.checks),
         "damage": to_json(call.damage),
         "flags": list(call.flags),
+        "masked": to_json(call.masked),
         **{f"peaks_{party}": call.peaks.get(party) for party in PARTIES},
         "provenance": to_json(dict(call.provenance)),
     }

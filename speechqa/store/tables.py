@@ -46,9 +46,28 @@ class KnownInput:
     audio_sha256: str | None
     config: str
     status: str
-    metadata: str
     call_id: str
+    agent_id: str | None
     started_at: str | None
+    queue: str | None
+    direction: str | None
+    caller: str | None
+    answered_ms: int | None
+    metadata: str
+
+    @property
+    def metadata_fields(self) -> tuple[Any, ...]:
+        """Everything that metadata gave, for comparison."""
+        return (
+            self.call_id,
+            self.agent_id,
+            self.started_at,
+            self.queue,
+            self.direction,
+            self.caller,
+            self.answered_ms,
+            self.metadata,
+        )
 
 
 class Store:
