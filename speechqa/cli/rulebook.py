@@ -74,7 +74,7 @@ def check(file: FileArgument = None, as_json: JsonOption = False) -> None:
 
 
 @rulebook.command("test")
-def test_(
+def run_tests(
     file: FileArgument = None,
     rule: Annotated[
         list[str] | None, typer.Option("--rule", help="Only this rule; may be repeated.")

@@ -2,7 +2,7 @@
 
 Recognisers write what they heard with the wrong characters (公号 for 工号) or the wrong words
 ("acne" for "Acme"). Each token becomes a code and phrases are matched on codes, token by token.
-It is coarse on purpose, so a phrase needs at least four letters of code in all.
+It is coarse on purpose, so a phrase needs at least three letters of code in all.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from speechqa.phrases.normalise import is_cjk
 
-MIN_CODE_LETTERS = 4
+MIN_CODE_LETTERS = 3
 
 
 @lru_cache(maxsize=65_536)

@@ -6,6 +6,7 @@
 
 from speechqa.rulebook.book import Rulebook, RulebookForm
 from speechqa.rulebook.evaluate import evaluate
+from speechqa.rulebook.kpi import TeamResult, evaluate_team
 from speechqa.rulebook.reading import BadRulebook, load, read
 from speechqa.rulebook.view import CallView, Hit, RuleResult
 
@@ -16,7 +17,9 @@ __all__ = [
     "RuleResult",
     "Rulebook",
     "RulebookForm",
+    "TeamResult",
     "evaluate",
+    "evaluate_team",
     "load",
     "read",
 ]

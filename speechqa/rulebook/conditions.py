@@ -39,7 +39,7 @@ def whole_call(call: Call) -> Found:
 
 
 def _measure(call: Call, finder: finders.Measure) -> Found:
-    value, reason = measure_value(call.view.measures, finder.measure)  # type: ignore[arg-type]
+    value, reason = measure_value(call.view.measures, finder.measure)
     if value is None:
         return Found(missing=reason)
     holds = compare(value, finder, measure_unit(finder.measure))
@@ -71,18 +71,18 @@ def _column(call: Call, finder: finders.Column) -> Found:
         return whole_call(call) if (value is not None) == finder.present else NONE_FOUND
     if value is None:
         return Found(missing=f"no metadata column {finder.column!r}")
-    passed = test_value(value, finder)
+    passed = passes(value, finder)
     if passed is None:
         return Found(missing=f"metadata column {finder.column!r} holds no number")
     return whole_call(call) if passed else NONE_FOUND
 
 
-def test_value(value: str, test: Any) -> bool | None:
+def passes(value: str, test: Any) -> bool | None:
     """Say whether a column's text passes a test; None when a number is needed and it is none.
 
     Examples
     --------
-    >>> test_value("Outbound", finders.Column.model_validate({"column": "a", "is": "outbound"}))
+    >>> passes("Outbound", finders.Column.model_validate({"column": "a", "is": "outbound"}))
     True
     """
     text = value.strip().casefold()

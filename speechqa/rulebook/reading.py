@@ -15,7 +15,7 @@ from speechqa.errors import RulebookError
 from speechqa.phrases import nearest
 from speechqa.rulebook.book import Rulebook, RulebookForm
 from speechqa.rulebook.checks import check_form
-from speechqa.rulebook.mistakes import explain
+from speechqa.rulebook.mistakes import data_path, explain
 from speechqa.rulebook.yaml_text import Document, Mistake, Path_, read_yaml
 from speechqa.settings import RulebookSettings
 
@@ -202,7 +202,7 @@ class _Reader:
             self._check_what_is_left()
             return None
         for path, message in check_form(form):
-            self._note(path, False, message)
+            self._note(data_path(path, self.data), False, message)
         return Rulebook(form)
 
     def _check_what_is_left(self) -> None:
@@ -223,5 +223,5 @@ class _Reader:
         for path, message in check_form(form, partial=True):
             if path[:1] == ("rules",):
                 path = ("rules", kept[int(path[1])], *path[2:])
-            self._note(path, False, message)
+            self._note(data_path(path, self.data), False, message)
         self.mistakes = [*broken, *(one for one in self.mistakes if one not in broken)]
