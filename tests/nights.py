@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from speechqa.batch import Run
+from speechqa.batch.run import Run
 from speechqa.discovery import discover
 from speechqa.metadata import MetadataReader
 from speechqa.rulebook import load

@@ -60,13 +60,15 @@ def test_a_dead_task_tells_how_far_it_came():
 
 
 def test_workers_that_cannot_be_set_up_stop_the_run_with_the_reason():
-    with (
-        Workers(make_nothing, (), 1, lambda progress: 60.0) as pool,
-        pytest.raises(ModelError, match=r"model\.bin is missing"),
-    ):
+    with Workers(make_nothing, (), 1, lambda progress: 60.0) as pool:
         pool.start("a")
-        while pool.busy:
-            list(pool.results())
+        with pytest.raises(ModelError, match=r"model\.bin is missing"):
+            wait_until_idle(pool)
+
+
+def wait_until_idle(pool):
+    while pool.busy:
+        list(pool.results())
 
 
 def test_no_worker_outlives_its_pool():

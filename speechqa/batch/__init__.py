@@ -1,6 +1,4 @@
-"""Running over many recordings: planning, isolated workers, commits, and the account."""
+"""Running over many recordings: planning, isolated workers, commits, and the account.
 
-from speechqa.batch.account import RunReport
-from speechqa.batch.run import Progress, Run
-
-__all__ = ["Progress", "Run", "RunReport"]
+Nothing is imported here: a worker process loads only what it works with.
+"""

@@ -51,28 +51,45 @@ class LocalExecutor:
     journal: Journal
     stopping: Callable[[], bool] = lambda: False
     _queue: deque[GroupTask] = field(default_factory=deque)
+    _pool: Workers[GroupTask, list[CallFacts]] = field(init=False)
 
-    def process(self, calls: Iterable[CallTask]) -> Iterator[list[CallFacts]]:
-        """Yield finished calls as they come, until all are done or a stop is asked for."""
-        incoming = group(calls, self.journal)
+    def __post_init__(self) -> None:
         arguments = (self.settings, self.config, self.run_id)
-        with Workers(make_worker, arguments, self.workers, _patience) as pool:
-            more = True
-            while True:
-                while pool.idle and not self.stopping():
-                    task = self._queue.popleft() if self._queue else next(incoming, None)
-                    if task is None:
-                        more = False
-                        break
-                    self.journal.started([c.source.path for c in task.calls], self.run_id)
-                    pool.start(task)
-                if not pool.busy and (self.stopping() or (not more and not self._queue)):
-                    return
-                for ended in pool.results():
-                    if isinstance(ended, Done):
-                        yield ended.answer
-                    else:
-                        yield from self._after_death(ended)
+        self._pool = Workers(make_worker, arguments, self.workers, _patience)
+
+    def __enter__(self) -> LocalExecutor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.stop()
+
+    def process(self, calls: Iterable[CallTask], *, total: int) -> Iterator[list[CallFacts]]:
+        """Yield finished calls as they come, until all are done or a stop is asked for.
+
+        Parameters
+        ----------
+        calls
+            What to process; taken one group at a time.
+        total
+            How many they are at most: a small night is shared out evenly.
+        """
+        incoming = group(calls, self.journal, most=group_size(total, self.workers))
+        more = True
+        while True:
+            while self._pool.idle and not self.stopping():
+                task = self._queue.popleft() if self._queue else next(incoming, None)
+                if task is None:
+                    more = False
+                    break
+                self.journal.started([c.source.path for c in task.calls], self.run_id)
+                self._pool.start(task)
+            if not self._pool.busy and (self.stopping() or (not more and not self._queue)):
+                return
+            for ended in self._pool.results():
+                if isinstance(ended, Done):
+                    yield ended.answer
+                else:
+                    yield from self._after_death(ended)
 
     def _after_death(self, ended: Died[GroupTask]) -> Iterator[list[CallFacts]]:
         """Strike those who may have killed the worker; try them alone, or quarantine them."""
@@ -87,15 +104,26 @@ class LocalExecutor:
                 self._queue.append(GroupTask((call,), attempt=ended.task.attempt + 1))
 
 
-def group(calls: Iterable[CallTask], journal: Journal) -> Iterator[GroupTask]:
-    """Yield groups of calls; a suspect is alone in its group."""
+def group_size(total: int, workers: int) -> int:
+    """Return how many calls go together: many share batches, but each worker gets its part.
+
+    Examples
+    --------
+    >>> group_size(15, 2), group_size(10_000, 2), group_size(1, 2)
+    (4, 16, 1)
+    """
+    return max(1, min(GROUP_CALLS, -(-total // (2 * workers))))
+
+
+def group(calls: Iterable[CallTask], journal: Journal, *, most: int) -> Iterator[GroupTask]:
+    """Yield groups of at most `most` calls; a suspect is alone in its group."""
     held: list[CallTask] = []
     held_bytes = 0
     for call in calls:
         if journal.is_suspect(call.source.path) or journal.strikes[call.source.path]:
             yield GroupTask((call,))
             continue
-        if held and (len(held) >= GROUP_CALLS or held_bytes + call.source.size_bytes > GROUP_BYTES):
+        if held and (len(held) >= most or held_bytes + call.source.size_bytes > GROUP_BYTES):
             yield GroupTask(tuple(held))
             held, held_bytes = [], 0
         held.append(call)

@@ -134,8 +134,10 @@ class Run:
             journal=journal,
             stopping=self._stop.is_set,
         )
-        for rows in executor.process(self._tasks(work, stored, config, finish)):
-            finish(rows)
+        with executor:
+            tasks = self._tasks(work, stored, config, finish)
+            for rows in executor.process(tasks, total=len(work.fresh)):
+                finish(rows)
         commit()
         self._commit_aliases()
         return outcome

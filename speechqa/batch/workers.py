@@ -169,7 +169,15 @@ class Workers(Generic[Task, Answer]):
             task, progress = worker.task, worker.progress
             code = worker.process.exitcode
             self._discard(worker)
+            if not worker.ready:  # no task is to blame for a process that never began
+                raise SpeechqaError(
+                    f"a worker process could not start ({_cause_of_death(code)[1]})",
+                    hint="look at the lines above, and at speechqa doctor",
+                ) from None
             return Died(task, *_cause_of_death(code), progress)
+        if kind == "ready":
+            worker.ready = True
+            return None
         if kind == "progress":
             worker.progress = value
             worker.deadline = time.monotonic() + self.patience(value)
@@ -229,6 +237,7 @@ def _serve(
     _die_with_parent()
     if memory_bytes is not None:
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, resource.RLIM_INFINITY))
+    pipe.send(("ready", None))
     work = None
     while True:
         if not pipe.poll(2.0):

@@ -10,6 +10,9 @@ import speechqa
 from speechqa.cli.assess import assess
 from speechqa.cli.doctor import doctor
 from speechqa.cli.explain import explain
+from speechqa.cli.measure import measure
+from speechqa.cli.model import app as model
+from speechqa.cli.rulebook import rulebook
 from speechqa.cli.run import run
 from speechqa.cli.scorecard import scorecard
 from speechqa.cli.show import show
@@ -56,5 +59,8 @@ app.command(rich_help_panel="Every night")(status)
 app.command(rich_help_panel="Reading results")(scorecard)
 app.command(rich_help_panel="Reading results")(show)
 app.command(rich_help_panel="Reading results")(explain)
+app.command(rich_help_panel="Reading results")(measure)
 app.command(rich_help_panel="Rules")(assess)
+app.add_typer(rulebook, name="rulebook", rich_help_panel="Rules")
+app.add_typer(model, name="model", rich_help_panel="This machine")
 app.command(rich_help_panel="This machine")(doctor)

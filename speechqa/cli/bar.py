@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.progress import Progress as Bar
 
-from speechqa.batch import Progress
+from speechqa.batch.run import Progress
 from speechqa.pipeline import CallFacts
 
 

@@ -53,6 +53,7 @@ def _explain(
 
     from speechqa.errors import UsageError
     from speechqa.pipeline.explain import explain_measure, explain_rule, explain_score
+    from speechqa.rulebook import load
     from speechqa.timing import MEASURES
 
     if not facts.measured:
@@ -69,7 +70,7 @@ def _explain(
         return explain_score(judged)
     rules = {result["rule"]: result for result in judged.results}
     if name in rules:
-        return explain_rule(judged, rules[name], settings.rules)
+        return explain_rule(judged, rules[name], load(settings.rules.rulebook, settings.rules))
     known = [*MEASURES, *rules, "score"]
     near = difflib.get_close_matches(bare or name, known, n=3, cutoff=0.5)
     raise UsageError(

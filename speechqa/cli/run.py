@@ -11,7 +11,8 @@ import typer
 from speechqa.cli.options import JsonOption, RulebookOption, StoreOption, print_json, talk
 
 if TYPE_CHECKING:
-    from speechqa.batch import Progress, RunReport
+    from speechqa.batch.account import RunReport
+    from speechqa.batch.run import Progress
     from speechqa.settings import Settings
 
 
@@ -65,7 +66,7 @@ def run(
 
       speechqa run "in/2025-02-*/*.wav" --metadata calls.csv --model ~/models/large-v3
     """
-    from speechqa.batch import Run
+    from speechqa.batch.run import Run
     from speechqa.discovery import discover
     from speechqa.metadata import MetadataReader
     from speechqa.rulebook import load
@@ -131,7 +132,7 @@ def _tell(report: RunReport, store: str) -> None:
 
 def _dry_run(paths: Sequence[str], settings: Settings, as_json: bool) -> None:
     """Say what a run would process."""
-    from speechqa.batch import forecast
+    from speechqa.batch.forecast import forecast
 
     estimate = forecast(paths, settings)
     if as_json:

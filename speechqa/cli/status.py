@@ -56,7 +56,7 @@ def _print(report: dict[str, Any]) -> None:
 
 
 def _retry(uri: str | None, rulebook: str | None) -> int:
-    from speechqa.batch import Run
+    from speechqa.batch.run import Run
     from speechqa.cli.options import talk
     from speechqa.metadata import MetadataReader
     from speechqa.rulebook import load

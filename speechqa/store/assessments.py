@@ -107,6 +107,7 @@ ASSESSMENTS = pa.schema(
         ("failed_by", pa.list_(pa.string())),
         ("sections", pa.list_(SECTION)),
         ("lines", pa.string()),
+        ("score_reason", pa.string()),
     ]
 )
 
@@ -142,6 +143,7 @@ def assessment_of_row(row: Mapping[str, Any]) -> Assessment:
             "failed_by": row["failed_by"] or [],
             "sections": row["sections"] or [],
             "lines": json.loads(row["lines"]),
+            "reason": row["score_reason"],
         },
         parts=json.loads(row["parts"]),
     )
@@ -169,4 +171,5 @@ def _row(given: Assessment, stamp: str) -> dict[str, Any]:
         "failed_by": list(score["failed_by"]),
         "sections": list(score["sections"]),
         "lines": to_json(score["lines"]),
+        "score_reason": score.get("reason"),
     }

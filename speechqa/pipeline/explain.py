@@ -1,0 +1,91 @@
+"""How a figure, a verdict or a score came about: definition, thresholds, intervals, arithmetic.
+
+Every explanation is a mapping of the same shape, for the terminal, the pages and ``--json``:
+``name``, ``definition``, ``thresholds``, ``intervals`` (what, start_ms, end_ms, detail),
+``arithmetic`` (lines), ``result``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from speechqa.pipeline.assess import timing_call
+from speechqa.pipeline.assessment import Assessment
+from speechqa.pipeline.facts import CallFacts
+from speechqa.rulebook import Rulebook
+from speechqa.rulebook.sentence import rule_sentence
+from speechqa.settings import TimingSettings
+
+Explanation = dict[str, Any]
+
+
+def explain_measure(facts: CallFacts, name: str, settings: TimingSettings) -> Explanation:
+    """Explain one measure of a call, e.g. ``"agent.talk_share"``; made from the stored facts."""
+    from speechqa.timing import explain
+
+    return explain(timing_call(facts), name, settings).as_dict()
+
+
+def explain_rule(judged: Assessment, result: Mapping[str, Any], book: Rulebook) -> Explanation:
+    """Explain a rule's answer on a call: the rule as a sentence, its evidence, its points."""
+    name = result["rule"]
+    known = {rule.id: rule for rule in book.call_rules}
+    rule = known.get(name)
+    line = next((line for line in judged.score["lines"] if line["rule"] == name), None)
+    arithmetic = [f"met {result['met']:g} of {result['due']:g}"] if result["due"] else []
+    arithmetic.append(line["text"] if line else f"{name}: shown, never scored")
+    if result["fragile"]:
+        arithmetic.append(
+            "fragile: boundaries 100 ms, similarity 3 points or confidence 0.1 away, the answer "
+            "would be another one; it fails no call by itself"
+        )
+    return {
+        "name": name,
+        "definition": rule_sentence(rule) if rule else f"not in {book.name} {book.version}",
+        "thresholds": {"severity": result["severity"], "rulebook": judged.rulebook},
+        "intervals": [_evidence(hit) for hit in judged.hits if hit["rule"] == name],
+        "arithmetic": arithmetic,
+        "result": result["outcome"] + (f" ({result['reason']})" if result["reason"] else ""),
+    }
+
+
+def explain_score(judged: Assessment) -> Explanation:
+    """Explain a call's score rule by rule."""
+    score = judged.score
+    counted = [line["text"] for line in score["lines"] if line["potential"]]
+    silent = [line["text"] for line in score["lines"] if not line["potential"]]
+    sums = [
+        f"section {s['section']}: {s['points']:g} of {s['potential']:g}" for s in score["sections"]
+    ]
+    if score["percent"] is None:
+        result = score.get("reason") or "insufficient evidence"
+    else:
+        result = f"{score['points']:g} / {score['potential']:g} = {score['percent']:.1f} %"
+    if score["failed_by"]:
+        result += (
+            f", failed by {', '.join(score['failed_by'])} (before: {score['raw_percent']:.1f} %)"
+        )
+    return {
+        "name": "score",
+        "definition": "Points over potential points of the rules that applied. Coverage is the "
+        "weight of the rules that could be judged over the weight of those that should have been; "
+        "under 60 % there is no score.",
+        "thresholds": {"rulebook": judged.rulebook, "coverage": score["coverage"]},
+        "intervals": [],
+        "arithmetic": [*counted, *sums, f"{len(silent)} rules did not apply or were unknown"],
+        "result": result,
+    }
+
+
+def _evidence(hit: Mapping[str, Any]) -> dict[str, Any]:
+    quote = f"“{hit['quote']}”" if hit.get("quote") else ""
+    sure = f"similarity {hit['similarity']:.0f}" if hit.get("similarity") is not None else ""
+    word = f"confidence {hit['confidence']:.2f}" if hit.get("confidence") is not None else ""
+    better = f"better: {hit['better']}" if hit.get("better") else ""
+    return {
+        "what": f"{hit['party'] or 'call'}: {hit['outcome']}",
+        "start_ms": hit["start_ms"],
+        "end_ms": hit["end_ms"],
+        "detail": "; ".join(part for part in (quote, sure, word, better) if part),
+    }
