@@ -43,6 +43,12 @@ def test_tiny_and_empty_channels_hold_no_speech(n):
     assert speech(np.zeros(n, dtype=np.float32), RATE, VadSettings()).shape == (0, 2)
 
 
+@pytest.mark.parametrize("extra", [1, 79, 241, 513, 599, 639, 641])
+def test_speech_until_the_end_of_a_recording_of_any_length_is_found(extra):
+    call = np.concatenate([quiet(1), voiced(2 + extra / RATE)])
+    assert speech(call, RATE, VadSettings())[-1, 1] == len(call) * 1000 // RATE
+
+
 def test_nan_and_infinity_do_not_spoil_the_rest():
     call = np.concatenate([quiet(1), voiced(2), quiet(1)])
     call[100], call[200] = np.nan, np.inf

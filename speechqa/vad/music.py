@@ -79,7 +79,7 @@ def stable(samples: FloatArray, active: BoolArray) -> FloatArray:
     >>> bool(np.nanmin(stable(hum, np.ones(100, dtype=bool))) > 0.9)
     True
     """
-    hops = max((len(samples) - _SIZE) // _HOP + 1, 0)
+    hops = min(max((len(samples) - _SIZE) // _HOP + 1, 0), len(active) // _FRAMES)
     likeness = np.full(hops, np.nan, dtype=np.float32)
     heard = active[np.arange(hops) * _FRAMES] & active[np.arange(hops) * _FRAMES + _FRAMES // 2]
     first = np.flatnonzero(heard[:-_LAG] & heard[_LAG:]) if hops > _LAG else np.empty(0, np.int64)
