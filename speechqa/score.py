@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from speechqa.rulebook.book import Rulebook
@@ -31,7 +31,7 @@ _JUDGED = ("met", "violated")
 _Z = 1.959964
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Line:
     """One rule's part in a score: ``points = weight x earned``.
 
@@ -57,6 +57,15 @@ class Line:
     potential: float
     reason: str = ""
     note: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what is stored of a line: its numbers, and the arithmetic as text."""
+        return {
+            "rule": self.rule,
+            "points": self.points,
+            "potential": self.potential,
+            "text": self.text,
+        }
 
     @property
     def text(self) -> str:
@@ -122,7 +131,7 @@ class Score:
             "reason": self.reason or None,
             "sections": [dict(section) for section in self.sections],
             "review": list(self.review),
-            "lines": [asdict(line) | {"text": line.text} for line in self.lines],
+            "lines": [line.as_dict() for line in self.lines],
         }
 
 

@@ -264,11 +264,17 @@ class Heard:
         self.lang = lang
         self.lexicon = lexicon
         self._sides: dict[str, _Side] = {}
+        self._by_party: dict[str, list[Word]] | None = None
 
     def side(self, party: str) -> _Side:
         """Return the party's side, made on first use."""
         if party not in self._sides:
-            self._sides[party] = _Side(Stream(self.words, party, self.lang), self.lexicon)
+            if self._by_party is None:
+                self._by_party = {}
+                for word in self.words:
+                    self._by_party.setdefault(word.party, []).append(word)
+            words = self.words if party == "any" else self._by_party.get(party, ())
+            self._sides[party] = _Side(Stream(words, party, self.lang), self.lexicon)
         return self._sides[party]
 
     def stream(self, party: str) -> Stream:

@@ -10,15 +10,18 @@ over silence) are left out: they never fire a rule.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 from speechqa.phrases.normalise import tokens, uses_spaces
 from speechqa.transcript import Word, join_words
 
 UTTERANCE_PAUSE_MS = 600
 PASSAGE_PAUSE_MS = 3000
+_NEWLINE = 10
+_FAR = 1 << 60
 
 
 @dataclass(frozen=True)
@@ -63,24 +66,30 @@ class Stream:
         self.words: list[Word] = []
         self.tokens: list[str] = []
         self.word_of: list[int] = []
+        self.first_token: list[int] = []
         self.utterance_starts: list[int] = []
-        self._passage_starts: set[int] = set()
-        last_end: int | None = None
+        self._passage_starts: list[int] = []
+        parts_out, word_of, count = self.tokens, self.word_of, 0
+        last_end = -_FAR
         for word in words:
-            if (party != "any" and word.party != party) or word.flag:
+            if (word.party != party and party != "any") or word.flag:
                 continue
             parts = tokens(word.text, lang)
             if not parts:
                 continue
-            pause = word.start_ms - last_end if last_end is not None else PASSAGE_PAUSE_MS + 1
+            pause = word.start_ms - last_end
             if pause >= UTTERANCE_PAUSE_MS:
-                self.utterance_starts.append(len(self.tokens))
+                self.utterance_starts.append(len(parts_out))
                 if pause > PASSAGE_PAUSE_MS:
-                    self._passage_starts.add(len(self.tokens))
-            last_end = word.end_ms if last_end is None else max(last_end, word.end_ms)
-            self.word_of.extend([len(self.words)] * len(parts))
-            self.tokens.extend(parts)
+                    self._passage_starts.append(len(parts_out))
+            if word.end_ms > last_end:
+                last_end = word.end_ms
+            self.first_token.append(len(parts_out))
+            for part in parts:
+                parts_out.append(part)
+                word_of.append(count)
             self.words.append(word)
+            count += 1
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -88,7 +97,7 @@ class Stream:
     @cached_property
     def utterances(self) -> Text:
         """One line an utterance."""
-        return self._text(set(self.utterance_starts))
+        return self._text(self.utterance_starts)
 
     @cached_property
     def passages(self) -> Text:
@@ -99,7 +108,7 @@ class Stream:
         """Return a text of one code per token (for phonetic matching), always spaced."""
         return _lay_out(codes, self._passage_starts, " ")
 
-    def _text(self, line_starts: set[int]) -> Text:
+    def _text(self, line_starts: Collection[int]) -> Text:
         return _lay_out(self.tokens, line_starts, " " if uses_spaces(self.lang) else "")
 
     def span(self, first: int, last: int) -> tuple[int, int]:
@@ -117,6 +126,20 @@ class Stream:
         a, b = self.word_of[first], self.word_of[last - 1]
         return sum(word.probability for word in self.words[a : b + 1]) / (b + 1 - a)
 
+    @cached_property
+    def _word_starts(self) -> list[int]:
+        return [word.start_ms for word in self.words]
+
+    def tokens_between(self, start_ms: int, end_ms: int) -> tuple[int, int]:
+        """Return the token range of the words that start in ``[start_ms, end_ms)``."""
+        first = bisect_left(self._word_starts, start_ms)
+        last = bisect_left(self._word_starts, end_ms)
+        if first >= last:
+            return 0, 0
+        begin = self.first_token[first]
+        end = self.first_token[last] if last < len(self.words) else len(self.tokens)
+        return begin, end
+
     def utterance(self, token: int) -> tuple[int, int]:
         """Return the token range of the utterance that holds `token`."""
         at = bisect_right(self.utterance_starts, token) - 1
@@ -130,22 +153,30 @@ class Stream:
         return text.data[text.starts[first] : text.ends[last - 1]]
 
 
-def _lay_out(parts: Sequence[str], line_starts: set[int], glue: str) -> Text:
-    starts: list[int] = []
-    ends: list[int] = []
-    pieces: list[str] = []
-    at = 0
-    width = len(glue)
-    for index, part in enumerate(parts):
-        if index:
-            if index in line_starts:
-                pieces.append("\n")
-                at += 1
-            elif width:
-                pieces.append(glue)
-                at += width
-        pieces.append(part)
-        starts.append(at)
-        at += len(part) if part.isascii() else len(part.encode())
-        ends.append(at)
-    return Text("".join(pieces).encode(), starts, ends)
+def _lay_out(parts: Sequence[str], line_starts: Collection[int], glue: str) -> Text:
+    joined = glue.join(parts)
+    if joined.isascii():
+        lengths = [len(part) for part in parts]
+        data = bytearray(joined, "ascii")
+    else:
+        lengths = [len(part.encode()) for part in parts]
+        data = bytearray(joined, "utf-8")
+    breaks = sorted(index for index in line_starts if 0 < index < len(parts))
+    if glue:
+        ends = list(accumulate(lengths, lambda end, length: end + 1 + length))
+        starts = [end - length for end, length in zip(ends, lengths, strict=True)]
+        for index in breaks:
+            data[starts[index] - 1] = _NEWLINE
+        return Text(bytes(data), starts, ends)
+    ends = list(accumulate(lengths))
+    lines: list[bytes] = []
+    at = first = 0
+    for shift, index in enumerate([*breaks, len(parts)]):
+        stop = ends[index - 1] if index else 0
+        lines.append(bytes(data[at:stop]))
+        at = stop
+        if shift:
+            ends[first:index] = [end + shift for end in ends[first:index]]
+        first = index
+    starts = [end - length for end, length in zip(ends, lengths, strict=True)]
+    return Text(b"\n".join(lines), starts, ends)

@@ -127,16 +127,7 @@ def find_turns(
 def turn_range(call: Call, span: Span) -> tuple[int, int]:
     """Return the token range of what a party said in a span of time."""
     stream = call.heard.stream(span.party or "any")
-    inside = [
-        at
-        for at, word in enumerate(stream.words)
-        if span.start - 300 <= word.start_ms < span.end + 100
-    ]
-    if not inside:
-        return 0, 0
-    first, last = inside[0], inside[-1]
-    indices = [at for at, word in enumerate(stream.word_of) if first <= word <= last]
-    return indices[0], indices[-1] + 1
+    return stream.tokens_between(span.start - 300, span.end + 100)
 
 
 def turn_tokens(call: Call, span: Span) -> list[str]:
