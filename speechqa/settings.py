@@ -206,6 +206,7 @@ class StoreSettings(Group):
 
     path: str = option("speechqa-store", "Folder or URI of the store.")
     commit_calls: int = option(32, "Calls written in one commit.", unit="calls", ge=1)
+    options: dict[str, str] = option({}, "Passed on to deltalake for object storage.")
 
 
 class RunSettings(Group):
@@ -213,6 +214,7 @@ class RunSettings(Group):
 
     workers: int = option(0, "Worker processes; 0 means one per core.", unit="processes", ge=0)
     executor: str = option("local", "local or ray.", pattern="^(local|ray)$")
+    ray_address: str = option("", "Address of the Ray cluster; empty starts one on this machine.")
     agent_channel: str = option(
         "left", "Channel of the agent: left or right.", pattern="^(left|right)$"
     )

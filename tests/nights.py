@@ -56,7 +56,7 @@ def settings_for(store: Path, *, workers: int = 2, engine: str = "stub", **group
         store={"path": str(store), "commit_calls": 4},
         asr={"engine": engine} | groups.pop("asr", {}),
         run={"workers": workers},
-        rules={"rulebook": "starter"},
+        rules=groups.pop("rules", {"rulebook": "starter"}),
         **groups,
     )
 

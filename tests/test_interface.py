@@ -12,6 +12,16 @@ from tests.nights import cut, run_night
 PAGE = (ROOT / "docs" / "interface.md").read_text("utf-8")
 
 
+RULES = """
+rulebook: pinned
+version: "1"
+languages: [en]
+form: {sections: [{id: talk}]}
+rules:
+- {id: says-the, kind: required, section: talk, find: {en: [good, morning, help, you, please]}}
+"""
+
+
 def blocks_of(title):
     section = PAGE.split(f"## {title}\n")[1].split("\n## ")[0]
     return [block.split() for block in re.findall(r"```\n(.*?)```", section, re.S)]
@@ -27,7 +37,9 @@ def names_after(label):
 def document(calls, tmp_path_factory):
     folder = tmp_path_factory.mktemp("interface")
     cut(calls[1], folder / "call.wav", seconds=85)
-    run_night([folder / "call.wav"], folder / "store")
+    rules = folder / "rules.yaml"
+    rules.write_text(RULES)
+    run_night([folder / "call.wav"], folder / "store", rules={"rulebook": str(rules)})
     store = open_store(str(folder / "store"))
     (facts,) = store.calls()
     return call_document(facts, store.assessment_of(facts.key))

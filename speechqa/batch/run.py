@@ -21,6 +21,7 @@ from typing import Any
 
 from speechqa.asr import find_model
 from speechqa.batch.account import RunReport, write_report
+from speechqa.batch.cluster import ClusterExecutor, ClusterJob
 from speechqa.batch.journal import Journal
 from speechqa.batch.judge import judge_missing
 from speechqa.batch.local import LocalExecutor
@@ -115,18 +116,33 @@ class Run:
             pending.clear()
             last_commit = time.monotonic()
 
-        def finish(rows: Sequence[CallFacts]) -> None:
-            for row in rows:
-                row = replace(row, run_id=self.run_id)
-                outcome[row.path] = row
-                pending.append(row)
+        def take(rows: Sequence[CallFacts]) -> None:
+            outcome.update({row.path: row for row in rows})
             self.progress.advance(rows)
+
+        def finish(rows: Sequence[CallFacts]) -> None:
+            named = [replace(row, run_id=self.run_id) for row in rows]
+            take(named)
+            pending.extend(named)
             late = time.monotonic() - last_commit > COMMIT_SECONDS
             if len(pending) >= self.settings.store.commit_calls or (pending and late):
                 commit()
 
         finish([failure(self._bare(source), why, config=config) for source, why in work.gone])
-        executor = LocalExecutor(
+        tasks = self._tasks(work, stored, config, finish)
+        if self.settings.run.executor == "ray":
+            for rows in self._cluster(config).process(tasks, total=len(work.fresh)):
+                take(rows)  # the actors have committed them
+        else:
+            with self._local(config, journal) as executor:
+                for rows in executor.process(tasks, total=len(work.fresh)):
+                    finish(rows)
+        commit()
+        self._commit_aliases()
+        return outcome
+
+    def _local(self, config: str, journal: Journal) -> LocalExecutor:
+        return LocalExecutor(
             settings=self.settings,
             config=config,
             run_id=self.run_id,
@@ -134,13 +150,18 @@ class Run:
             journal=journal,
             stopping=self._stop.is_set,
         )
-        with executor:
-            tasks = self._tasks(work, stored, config, finish)
-            for rows in executor.process(tasks, total=len(work.fresh)):
-                finish(rows)
-        commit()
-        self._commit_aliases()
-        return outcome
+
+    def _cluster(self, config: str) -> ClusterExecutor:
+        job = ClusterJob(
+            settings=self.settings,
+            config=config,
+            run_id=self.run_id,
+            rulebook=self.rulebook,
+            store_uri=self.store.uri,
+            storage_options=dict(self.settings.store.options),
+        )
+        run = self.settings.run
+        return ClusterExecutor(job, address=run.ray_address or None, actors=run.workers)
 
     def _tasks(
         self,

@@ -51,6 +51,9 @@ def run(
     executor: Annotated[
         str | None, typer.Option(help="local or ray.", show_default="local")
     ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="Ray cluster to use.", show_default="one on this machine")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and how long it takes.")
     ] = False,
@@ -78,7 +81,12 @@ def run(
         asr={"model": model, "language": language, "device": device},
         rules={"rulebook": rulebook},
         vad={"detector": vad},
-        run={"workers": workers, "executor": executor, "agent_channel": agent_channel},
+        run={
+            "workers": workers,
+            "executor": executor,
+            "agent_channel": agent_channel,
+            "ray_address": ray_address,
+        },
     )
     book = load(settings.rules.rulebook, settings.rules)
     reader = MetadataReader(metadata, name_pattern)
@@ -92,7 +100,7 @@ def run(
     night = Run(
         settings=settings,
         rulebook=book,
-        store=open_store(settings.store.path, create=True),
+        store=open_store(settings.store.path, create=True, storage_options=settings.store.options),
         reader=reader,
         segments=segments,
     )
