@@ -26,6 +26,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
+    os.umask(0o077)  # what is written about people is for its owner only
     try:
         app(args=arguments, prog_name="speechqa")
     except SystemExit as stop:
