@@ -25,9 +25,9 @@ TELEPHONE_SHARE = 0.8
 MAX_SECONDS = 9.6
 
 
-def make_shard(number: int, count: int, cast: Cast, mixtures: dict[str, Mixture]) -> tuple[
-    list[Description], np.ndarray
-]:
+def make_shard(
+    number: int, count: int, cast: Cast, mixtures: dict[str, Mixture]
+) -> tuple[list[Description], np.ndarray]:
     """All utterances of one shard."""
     rng, noise_rng = random.Random(1000 + number), np.random.default_rng(1000 + number)
     found: list[Description] = []
@@ -70,7 +70,7 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     cast, mixtures = Cast(), {lang: Mixture(lang) for lang in ("en", "zh")}
-    for number in range(*arguments.shards, arguments.step):
+    for number in range(arguments.shards[0], arguments.shards[1], arguments.step):
         path = arguments.out / f"{number:03d}.json"
         if path.exists():
             continue

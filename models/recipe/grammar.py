@@ -39,6 +39,7 @@ class Grammar:
 
     @classmethod
     def of(cls, lang: str) -> Grammar:
+        """Read the grammar of a language."""
         raw = yaml.safe_load((TEXT_DIR / f"slots_{lang}.yaml").read_text(encoding="utf-8"))
         slots = {
             name: tuple(v.strip() for v in (text.split("|") if "|" in text else text.split()))

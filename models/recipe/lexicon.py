@@ -24,11 +24,12 @@ ENGLISH_WORDS = 3000
 CHINESE_CHARACTERS = 1500
 WORDS_PER_CHARACTER = 4
 _FRAGMENTS = frozenset(
-    "ass cum nos dos tar pol esp tun neg pres emb gel rev pud para der die psych sac dis con imp rap"
-    " med mod rep gen inter int par bud bur mas fem prim tor stat thous prep prof expect comm econ"
-    " differ relig var col sol cal tot liter fig tout jest pal cot cur res resp ind inc sec doc prop"
-    " prom exec gov trans org pos pod rot una des ele ton ala pat sex tit dick cock porn rape fuck"
-    " shit bitch dem und ist per les est sur los las mit von als bei auf aus ver car del non che".split()
+    "ass cum nos dos tar pol esp tun neg pres emb gel rev pud para der die psych sac dis con"
+    " imp rap med mod rep gen inter int par bud bur mas fem prim tor stat thous prep prof expect"
+    " comm econ differ relig var col sol cal tot liter fig tout jest pal cot cur res resp ind"
+    " inc sec doc prop prom exec gov trans org pos pod rot una des ele ton ala pat sex tit dick"
+    " cock porn rape fuck shit bitch dem und ist per les est sur los las mit von als bei auf aus"
+    " ver car del non che".split()
 )
 
 
@@ -50,6 +51,7 @@ class Phonemes:
         self._lib.espeak_TextToPhonemes.restype = ctypes.c_char_p
 
     def of(self, text: str, voice: str) -> str:
+        """Phonemes of a text as one string."""
         self._lib.espeak_SetVoiceByName(voice.encode())
         pointer = ctypes.c_char_p(text.encode())
         raw = self._lib.espeak_TextToPhonemes(ctypes.byref(pointer), 1, 0)
@@ -78,7 +80,9 @@ def english_words(ranks: Path, dictionary: Path) -> list[str]:
 def chinese_words(jieba: Path) -> list[str]:
     """For each of the wanted characters its commonest words, no two of which sound alike."""
     rows = (row.split() for row in jieba.read_text(encoding="utf-8").splitlines())
-    counted = [(row[0], int(row[1])) for row in rows if re.fullmatch(r"[\u4e00-\u9fff]{1,4}", row[0])]
+    counted = [
+        (row[0], int(row[1])) for row in rows if re.fullmatch(r"[\u4e00-\u9fff]{1,4}", row[0])
+    ]
     weight: dict[str, int] = defaultdict(int)
     for word, count in counted:
         for char in word:

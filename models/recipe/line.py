@@ -8,6 +8,7 @@ import soxr
 
 from models.recipe.synth import RATE_HZ, FloatArray
 
+Samples = npt.NDArray[np.float64]
 _TELEPHONE_HZ = 8_000
 _MU = 255.0
 
@@ -42,15 +43,16 @@ def noise(count: int, rng: np.random.Generator) -> FloatArray:
     else:
         t = np.arange(count) / RATE_HZ
         hum = rng.choice([50, 60, 100, 120])
-        tones = sum(np.sin(2 * np.pi * hum * h * t + 6 * rng.random()) / h for h in (1, 2, 3))
-        out = (0.1 * white + tones).astype(np.float32)
-    return np.asarray(out / (np.sqrt(np.mean(out**2)) + 1e-9), np.float32)
+        phase = 6 * rng.random(3)[:, None]
+        out = (0.1 * white + _harmonics(hum, 3, t, phase)).astype(np.float32)
+    level = np.sqrt(np.mean(out**2)) + 1e-9
+    return np.asarray(out / level, np.float32)
 
 
 def on_the_line(samples: FloatArray, rng: np.random.Generator, *, telephone: bool) -> FloatArray:
     """A random level and noise, then the wideband or the telephone channel, at 16 kHz."""
     rms = np.sqrt(np.mean(samples**2)) + 1e-6
-    out = samples * (0.1 / rms * 10 ** (rng.uniform(-12, 4) / 20))
+    out: FloatArray = samples * (0.1 / rms * 10 ** (rng.uniform(-12, 4) / 20))
     if rng.random() < 0.6:
         power = np.sqrt(np.mean(out**2)) * 10 ** (-rng.uniform(13, 42) / 20)
         out = out + noise(len(out), rng) * power
@@ -71,35 +73,48 @@ def wordless_sounds(*, seconds: float = 12.0, seed: int = 3) -> list[FloatArray]
     rng = np.random.default_rng(seed)
     count = int(seconds * RATE_HZ)
     t = np.arange(count) / RATE_HZ
-    white = lambda: rng.standard_normal(count)  # noqa: E731
-    sounds = [white(), white(), *(noise(count, rng) for _ in range(6))]
-    for hz in (50, 60, 100):
-        sounds.append(0.05 * white() + sum(np.sin(2 * np.pi * hz * h * t) / h for h in range(1, 6)))
-    for hz in (300, 440, 697, 1000, 1209, 2000):
-        sounds.append(np.sin(2 * np.pi * hz * t) + 0.003 * white())
-    sounds.append((np.sin(880 * np.pi * t) + np.sin(960 * np.pi * t)) * (t % 6 < 2) + 0.01 * white())
-    sounds.append(np.sin(900 * np.pi * t) * (t % 5 < 1) + 0.005 * white())
-    sounds.append(np.sin(2000 * np.pi * t) * (t % 1 < 0.3) + 0.01 * white())
-    for _ in range(3):
-        sounds.append(_music(count, rng) + 0.005 * white())
-    sounds.append((rng.random(count) < 3 / RATE_HZ) * rng.standard_normal(count) * 3)
+
+    def white(power: float = 1.0) -> Samples:
+        return power * rng.standard_normal(count)
+
+    def tone(hz: float) -> Samples:
+        return np.sin(2 * np.pi * hz * t)
+
+    sounds: list[Samples] = [white(), white()]
+    sounds += [np.asarray(noise(count, rng), np.float64) for _ in range(6)]
+    sounds += [white(0.05) + _harmonics(hz, 5, t) for hz in (50, 60, 100)]
+    sounds += [white(0.003) + tone(hz) for hz in (300, 440, 697, 1000, 1209, 2000)]
+    sounds.append(white(0.01) + (tone(440) + tone(480)) * (t % 6 < 2))
+    sounds.append(white(0.005) + tone(450) * (t % 5 < 1))
+    sounds.append(white(0.01) + tone(1000) * (t % 1 < 0.3))
+    sounds += [white(0.005) + _music(count, rng) for _ in range(3)]
+    sounds.append(white(3) * (rng.random(count) < 3 / RATE_HZ))
     scaled = []
     for sound in sounds:
         level = 0.05 / (np.sqrt(np.mean(sound**2)) + 1e-9)
         scaled.append(np.asarray(sound * level, np.float32))
     narrow = [
-        np.asarray(soxr.resample(mu_law(soxr.resample(s, RATE_HZ, 8000)), 8000, RATE_HZ), np.float32)
+        np.asarray(
+            soxr.resample(mu_law(soxr.resample(s, RATE_HZ, 8000)), 8000, RATE_HZ), np.float32
+        )
         for s in scaled
     ]
     return scaled + narrow
 
 
-def _music(count: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def _harmonics(hz: float, count: int, t: Samples, phase: Samples | float = 0.0) -> Samples:
+    """A tone and its overtones, each weaker by its number."""
+    order = np.arange(1, count + 1)[:, None]
+    out: Samples = (np.sin(2 * np.pi * hz * order * t + phase) / order).sum(0)
+    return out
+
+
+def _music(count: int, rng: np.random.Generator) -> Samples:
     out = np.zeros(count)
     step = int(RATE_HZ * rng.uniform(0.15, 0.5))
     s = np.arange(step) / RATE_HZ
     for start in range(0, count - step, step):
         chord = 220 * 2 ** (rng.integers(0, 24, rng.integers(1, 4)) / 12)
-        tone = sum(np.sin(2 * np.pi * hz * h * s) / h for hz in chord for h in (1, 2, 3))
-        out[start : start + step] = tone * np.exp(-3 * s)
+        tones = np.stack([_harmonics(float(hz), 3, s) for hz in chord]).sum(0)
+        out[start : start + step] = tones * np.exp(-3 * s)
     return out

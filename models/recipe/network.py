@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from models.recipe.tokens import TIMESTAMPS, VOCABULARY
 
@@ -33,6 +33,7 @@ class Shape:
     guided: tuple[tuple[int, int], ...] = ((0, 0), (1, 0))
 
     def as_dict(self) -> dict[str, object]:
+        """The sizes as plain values."""
         return asdict(self)
 
 
@@ -55,11 +56,13 @@ class Attention(nn.Module):
         self.out_proj = nn.Linear(width, width)
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        batch, length, width = x.shape
+        return x.view(batch, length, self.heads, width // self.heads).transpose(1, 2)
 
     def forward(
         self, x: Tensor, memory: Tensor | None = None, *, causal: bool = False, weigh: bool = False
     ) -> tuple[Tensor, Tensor | None]:
+        """Attend from ``x`` to ``memory`` (to itself when None)."""
         memory = x if memory is None else memory
         q, k = self._split(self.q_proj(x)), self._split(self.k_proj(memory))
         v = self._split(self.v_proj(memory))
@@ -69,7 +72,7 @@ class Attention(nn.Module):
             log_weights = scores.log_softmax(-1)
             out = log_weights.exp().to(v.dtype) @ v
         elif causal:
-            out = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+            out = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
         else:
             # On a CPU the fused kernel's backward pass costs several times these three steps.
             scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
@@ -87,10 +90,13 @@ class EncoderLayer(nn.Module):
         self.final_layer_norm = nn.LayerNorm(width)
 
     def _feed_forward(self, x: Tensor) -> Tensor:
-        return x + self.fc2(F.gelu(self.fc1(self.final_layer_norm(x))))
+        wide: Tensor = functional.gelu(self.fc1(self.final_layer_norm(x)))
+        return x + self.fc2(wide)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._feed_forward(x + self.self_attn(self.self_attn_layer_norm(x))[0])
+        """One layer."""
+        seen: Tensor = self.self_attn(self.self_attn_layer_norm(x))[0]
+        return self._feed_forward(x + seen)
 
 
 class DecoderLayer(EncoderLayer):
@@ -102,6 +108,7 @@ class DecoderLayer(EncoderLayer):
         self.encoder_attn_layer_norm = nn.LayerNorm(width)
 
     def decode(self, x: Tensor, audio: Tensor, *, weigh: bool) -> tuple[Tensor, Tensor | None]:
+        """One layer, with attention to the audio."""
         x = x + self.self_attn(self.self_attn_layer_norm(x), causal=True)[0]
         seen, weights = self.encoder_attn(self.encoder_attn_layer_norm(x), audio, weigh=weigh)
         return self._feed_forward(x + seen), weights
@@ -146,8 +153,8 @@ class Network(nn.Module):
 
     def encode(self, mel: Tensor) -> tuple[Tensor, Tensor]:
         """Encoder output and the layer that the phone head reads; ``mel`` is (batch, 80, T)."""
-        x = F.gelu(self.conv1(mel))
-        x = F.gelu(self.conv2(x)).transpose(1, 2)
+        x = functional.gelu(self.conv1(mel))
+        x = functional.gelu(self.conv2(x)).transpose(1, 2)
         x = x + self.epos[: x.shape[1]].to(x.dtype)
         inner = x
         for i, layer in enumerate(self.enc):
@@ -158,7 +165,7 @@ class Network(nn.Module):
 
     def decode(self, tokens: Tensor, audio: Tensor, table: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Decoder output and the log attention of the guided heads."""
-        x = F.embedding(tokens, table) + self.dpos[: tokens.shape[1]]
+        x = functional.embedding(tokens, table) + self.dpos[: tokens.shape[1]]
         guided = []
         for i, layer in enumerate(self.dec):
             heads = [head for at, head in self.shape.guided if at == i]

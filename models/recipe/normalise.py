@@ -17,9 +17,9 @@ _EDGE = re.compile(r"(^'+|'+$)")
 
 
 def normal_word(word: str) -> str:
-    """A single written English word, or "" when nothing of it is spoken.
+    r"""A single written English word, or "" when nothing of it is spoken.
 
-    >>> normal_word("Can\\u2019t,")
+    >>> normal_word("Can\u2019t,")
     "can't"
     """
     word = unicodedata.normalize("NFKC", word).replace("\u2019", "'").lower()

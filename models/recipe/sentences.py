@@ -102,9 +102,9 @@ class Mixture:
             kind = rng.choices(KINDS, KIND_WEIGHTS)[0]
             text = spoken(getattr(self, f"_{kind}_kind")(rng), self.lang)
             count = len(normal_units(text, self.lang))
-            if 0 < count <= MAX_UNITS[self.lang] and speakable(text, self.lang):
-                if self._split.trainable(text):
-                    return Sentence(self.lang, kind, text)
+            fits = 0 < count <= MAX_UNITS[self.lang] and speakable(text, self.lang)
+            if fits and self._split.trainable(text):
+                return Sentence(self.lang, kind, text)
 
 
 def speakable(text: str, lang: str) -> bool:

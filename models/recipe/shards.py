@@ -33,9 +33,7 @@ class Description:
     phones: tuple[tuple[float, str], ...]
 
 
-def write_shard(
-    path: Path, rows: Sequence[Description], features: npt.NDArray[np.float16]
-) -> None:
+def write_shard(path: Path, rows: Sequence[Description], features: npt.NDArray[np.float16]) -> None:
     """Write a shard; ``path`` is its ``.json``."""
     np.save(path.with_suffix(".npy"), features)
     temporary = path.with_suffix(".tmp")

@@ -14,7 +14,7 @@ import ctypes
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,7 @@ class Utterance:
 
     @property
     def duration_s(self) -> float:
+        """Length of the samples."""
         return len(self.samples) / RATE_HZ
 
 
@@ -116,6 +117,7 @@ class Espeak:
         return 0
 
     def has_voice(self, voice: str) -> bool:
+        """Whether espeak-ng knows a voice; it becomes the present one."""
         return int(self._lib.espeak_SetVoiceByName(voice.encode())) == 0
 
     def _synthesise(
@@ -181,7 +183,8 @@ def _place(
             j += 1
         start = starts[i]
         limit = starts[j] if j < len(units) else duration_s
-        assert start is not None and limit is not None
+        assert start is not None
+        assert limit is not None
         end = _voiced_end(phones, start, limit, duration_s)
         total = sum(b - a for a, b in units[i:j])
         at = start
@@ -222,13 +225,13 @@ class _Wave(ctypes.Structure):
 class Flite:
     """flite as a function from English text to `Utterance`."""
 
-    VOICES = {
+    VOICES: ClassVar = {
         "slt": "cmu_us_slt",
         "rms": "cmu_us_rms",
         "awb": "cmu_us_awb",
         "kal16": "cmu_us_kal16",
     }
-    _MEAN_F0_HZ = {"slt": 180.0, "rms": 100.0, "awb": 130.0, "kal16": 110.0}
+    _MEAN_F0_HZ: ClassVar = {"slt": 180.0, "rms": 100.0, "awb": 130.0, "kal16": 110.0}
 
     def __init__(self) -> None:
         self._lib = ctypes.CDLL("libflite.so.1", mode=ctypes.RTLD_GLOBAL)
@@ -238,8 +241,8 @@ class Flite:
         self._lib.flite_init()
         self._voices: dict[str, Any] = {}
         for short, name in self.VOICES.items():
-            library = ctypes.CDLL(f"libflite_{name}.so.1", mode=ctypes.RTLD_GLOBAL)
-            register = getattr(library, f"register_{name}")
+            loaded = ctypes.CDLL(f"libflite_{name}.so.1", mode=ctypes.RTLD_GLOBAL)
+            register = getattr(loaded, f"register_{name}")
             register.restype, register.argtypes = ctypes.POINTER(_Voice), [ctypes.c_char_p]
             self._voices[short] = register(None)
 
@@ -273,11 +276,9 @@ class Flite:
         try:
             wave = self._lib.utt_wave(utterance).contents
             raw = np.ctypeslib.as_array(wave.samples, (wave.num_samples,))
-            samples = raw.astype(np.float32) / 32768
+            samples: FloatArray = raw.astype(np.float32) / np.float32(32768)
             if wave.sample_rate != RATE_HZ:
-                samples = np.asarray(
-                    soxr.resample(samples, wave.sample_rate, RATE_HZ), np.float32
-                )
+                samples = np.asarray(soxr.resample(samples, wave.sample_rate, RATE_HZ), np.float32)
             words = self._words(utterance, text)
             phones = tuple(self._phones(utterance))
         finally:

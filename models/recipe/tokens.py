@@ -20,10 +20,10 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 VOCABULARY = 51_865
 TIMESTAMPS = 1_501
 LANGUAGES = (
-    "en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur"
-    " hr bg lt la mi ml cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr pa"
-    " si km sn yo so af oc ka be tg sd gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw"
-    " ln ha ba jw su"
+    "en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no"
+    " th ur hr bg lt la mi ml cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw"
+    " gl mr pa si km sn yo so af oc ka be tg sd gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl"
+    " mg as tt haw ln ha ba jw su"
 ).split()
 _TASKS = ("translate", "transcribe", "startoflm", "startofprev", "nospeech", "notimestamps")
 
@@ -60,7 +60,10 @@ def build_tokenizer(ranks: dict[bytes, int]) -> Tokenizer:
         return "".join(names[byte] for byte in token)
 
     ordered = sorted(ranks, key=lambda token: ranks[token])
-    merges = [tuple(map(text, _last_merge(t, ranks))) for t in ordered if len(t) > 1]
+    merges = [
+        (text(first), text(second))
+        for first, second in (_last_merge(token, ranks) for token in ordered if len(token) > 1)
+    ]
     vocabulary = {text(token): rank for token, rank in ranks.items()}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, fuse_unk=False))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

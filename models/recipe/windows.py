@@ -133,7 +133,9 @@ class WindowMaker:
         """Utterances and where they begin, in frames."""
         rng = self._rng
         lang = "en" if rng.random() < 0.55 else "zh"
-        at = int(rng.choice([rng.integers(0, 12), rng.integers(5, 45), rng.integers(0, width // 4)]))
+        at = int(
+            (rng.integers(0, 12), rng.integers(5, 45), rng.integers(0, width // 4))[rng.integers(3)]
+        )
         room = width - at - 4
         fill = 0.45 * room if rng.random() < 0.8 else 0
         item = self._pick(lang, fill, room) or self._pick(lang, 0, room)
@@ -156,10 +158,10 @@ class WindowMaker:
         placed = [] if rng.random() < NO_SPEECH_SHARE else self._content(width, progress)
         phones = np.full(width // 2, NOTHING, np.int64)
         body = np.full((width, 80), FLOOR, np.float32)
-        end = int(width * rng.choice([1, rng.uniform(0.1, 1)]))
+        end = width if rng.random() < 0.5 else int(width * rng.uniform(0.1, 1))
         if placed:
             last, at = placed[-1]
-            end = min(width, at + len(last.mel) + int(rng.choice([0, rng.integers(0, 80)])))
+            end = min(width, at + len(last.mel) + int(rng.integers(0, 80) * rng.integers(2)))
         for item, at in placed:
             gain = rng.uniform(-0.5, 0.5) if rng.random() < 0.5 else 0.0
             body[at : at + len(item.mel)] = item.mel.astype(np.float32) + gain

@@ -1,0 +1,1 @@
+"""Models that come with the project, and the recipe that makes them."""

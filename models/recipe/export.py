@@ -1,0 +1,181 @@
+"""A trained state as a CTranslate2 model that plain faster-whisper loads.
+
+``python -m models.recipe.export STATE TOKENIZER OUT`` writes ``model.bin`` (int8; what is not
+quantised is float16), the configuration with alignment heads and language ids, the vocabulary, the
+tokenizer and the feature settings (ten-second windows).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from ctranslate2.converters import utils
+from ctranslate2.specs import common_spec, whisper_spec
+from tokenizers import Tokenizer
+from torch import nn
+
+from models.recipe.network import Attention, DecoderLayer, EncoderLayer, Network, Shape
+from models.recipe.tokens import LANGUAGES, TIMESTAMPS, VOCABULARY
+
+WINDOW_S = 10
+# Whisper's own list of symbols that are no speech, as token ids of this tokenizer.
+_SYMBOLS = (
+    '" # ( ) * + / : ; < = > @ [ \\ ] ^ _ ` { | } ~ 「 」 『 』 << >> <<< >>> -- --- -( -[ (\' ("'
+    " (( )) ((( ))) [[ ]] {{ }} ♪♪ ♪♪♪"
+).split()
+_NOTES = "♩ ♪ ♫ ♬ ♭ ♮ ♯".split()
+
+
+def suppressed(tokenizer: Tokenizer) -> list[int]:
+    """Tokens that are never written: symbols that are no speech, and the task tokens."""
+    found = {tokenizer.encode(" -").ids[0], tokenizer.encode(" '").ids[0]}
+    for symbol in (*_SYMBOLS, *_NOTES):
+        for text in (symbol, " " + symbol):
+            ids = tokenizer.encode(text, add_special_tokens=False).ids
+            if len(ids) == 1 or symbol in _NOTES:
+                found.add(ids[0])
+    tasks = ("startoftranscript", "translate", "transcribe", "startoflm", "startofprev", "nospeech")
+    return sorted(found | {_special(tokenizer, task) for task in tasks})
+
+
+def _special(tokenizer: Tokenizer, name: str) -> int:
+    token = tokenizer.token_to_id(f"<|{name}|>")
+    if token is None:
+        raise KeyError(f"the tokenizer has no <|{name}|>")
+    return int(token)
+
+
+def load_state(path: Path) -> tuple[Network, list[int]]:
+    """The averaged network of a training state, and its trained vocabulary ids."""
+    saved = torch.load(path, map_location="cpu", weights_only=False)
+    net = Network(Shape(**saved["shape"]))
+    net.load_state_dict(saved["average"])
+    return net.eval(), saved["plan"]["trained"]
+
+
+def full_table(net: Network, trained: list[int]) -> npt.NDArray[np.float32]:
+    """Embedding rows of the whole vocabulary: untrained tokens share one row."""
+    with torch.no_grad():
+        compact = net.table()
+    rows = compact[-1].repeat(VOCABULARY, 1)
+    rows[torch.tensor(trained)] = compact[: len(trained)]
+    rows[VOCABULARY - TIMESTAMPS :] = compact[len(trained) : -1]
+    return _array(rows)
+
+
+def _array(tensor: torch.Tensor) -> npt.NDArray[np.float32]:
+    return np.asarray(tensor.detach().float().contiguous().numpy(), np.float32)
+
+
+def _linear(spec: common_spec.LinearSpec, layer: nn.Linear) -> None:
+    spec.weight = _array(layer.weight)
+    if layer.bias is not None:
+        spec.bias = _array(layer.bias)
+
+
+def _norm(spec: common_spec.LayerNormSpec, layer: nn.LayerNorm) -> None:
+    spec.gamma, spec.beta = _array(layer.weight), _array(layer.bias)
+
+
+def _attention(spec: Any, layer: Attention, *, to_itself: bool) -> None:
+    parts = [common_spec.LinearSpec() for _ in range(3)]
+    for part, source in zip(parts, (layer.q_proj, layer.k_proj, layer.v_proj), strict=True):
+        _linear(part, source)
+    linear = spec.linear
+    if to_itself:
+        utils.fuse_linear(linear[0], parts)
+    else:
+        utils.fuse_linear(linear[0], parts[:1])
+        utils.fuse_linear(linear[1], parts[1:])
+    _linear(linear[-1], layer.out_proj)
+
+
+def _layer(spec: Any, layer: nn.Module) -> None:
+    assert isinstance(layer, EncoderLayer)
+    _attention(spec.self_attention, layer.self_attn, to_itself=True)
+    _norm(spec.self_attention.layer_norm, layer.self_attn_layer_norm)
+    if isinstance(layer, DecoderLayer):
+        _attention(spec.attention, layer.encoder_attn, to_itself=False)
+        _norm(spec.attention.layer_norm, layer.encoder_attn_layer_norm)
+    ffn = spec.ffn
+    _linear(ffn.linear_0, layer.fc1)
+    _linear(ffn.linear_1, layer.fc2)
+    _norm(ffn.layer_norm, layer.final_layer_norm)
+
+
+def specification(net: Network, trained: list[int], tokenizer: Tokenizer) -> Any:
+    """The CTranslate2 model description of a network."""
+    shape = net.shape
+    spec = whisper_spec.WhisperSpec(
+        shape.encoder_layers, shape.heads, shape.decoder_layers, shape.heads
+    )
+    encoder, decoder = spec.encoder, spec.decoder
+    for target, conv in ((encoder.conv1, net.conv1), (encoder.conv2, net.conv2)):
+        assert conv.bias is not None
+        target.weight, target.bias = _array(conv.weight), _array(conv.bias)
+    encoder.position_encodings.encodings = _array(net.epos)
+    _norm(encoder.layer_norm, net.enc_ln)
+    for target, layer in zip(encoder.layer, net.enc, strict=True):
+        _layer(target, layer)
+    decoder.embeddings.weight = full_table(net, trained)
+    decoder.projection.weight = decoder.embeddings.weight
+    decoder.position_encodings.encodings = _array(net.dpos)
+    decoder.scale_embeddings = False
+    _norm(decoder.layer_norm, net.dec_ln)
+    for target, layer in zip(decoder.layer, net.dec, strict=True):
+        _layer(target, layer)
+    spec.register_vocabulary([tokenizer.id_to_token(i) for i in range(VOCABULARY)])
+    first = _special(tokenizer, "en")
+    spec.config.suppress_ids = suppressed(tokenizer)
+    spec.config.suppress_ids_begin = [220, _special(tokenizer, "endoftext")]
+    spec.config.lang_ids = list(range(first, first + len(LANGUAGES)))
+    spec.config.alignment_heads = [list(pair) for pair in shape.guided]
+    return spec
+
+
+def export(state: Path, tokenizer_path: Path, out: Path) -> None:
+    """Write the model folder; an older one of the same name is replaced."""
+    tokenizer = Tokenizer.from_file(str(tokenizer_path))
+    net, trained = load_state(state)
+    spec = specification(net, trained, tokenizer)
+    spec.validate()
+    spec.optimize(quantization="int8_float16")
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    spec.save(str(out))
+    shutil.copy(tokenizer_path, out / "tokenizer.json")
+    words = json.loads((out / "vocabulary.json").read_text(encoding="utf-8"))
+    (out / "vocabulary.json").write_text(
+        json.dumps(words, ensure_ascii=False, separators=(",", ":")), encoding="utf-8"
+    )
+    card = {"short_windows": True, "max_window_s": WINDOW_S, "languages": ["en", "zh"]}
+    (out / "speechqa.json").write_text(json.dumps(card, indent=1) + "\n")
+    features = {
+        "chunk_length": WINDOW_S,
+        "feature_size": 80,
+        "hop_length": 160,
+        "n_fft": 400,
+        "sampling_rate": 16_000,
+    }
+    (out / "preprocessor_config.json").write_text(json.dumps(features, indent=1) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("state", "tokenizer", "out"):
+        parser.add_argument(name, type=Path)
+    arguments = parser.parse_args()
+    export(arguments.state, arguments.tokenizer, arguments.out)
+    sizes = {path.name: path.stat().st_size for path in sorted(arguments.out.iterdir())}
+    print(f"{arguments.out}: {sum(sizes.values()) / 1e6:.1f} MB", sizes)
+
+
+if __name__ == "__main__":
+    main()
