@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import glob
 import os
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -104,20 +103,21 @@ def discover(inputs: Sequence[PathLike]) -> Discovery:
 
 
 def shown(path: PathLike, *, limit: int = 120) -> str:
-    """Return a name that is safe to print: no control, no bidirectional, no broken characters.
+    r"""Return a name that is safe to print: no control, no bidirectional, no broken characters.
 
-    >>> shown("calls/a\\nb\\u202ewav.exe")
-    'calls/a\\\\x0ab\\\\u202ewav.exe'
+    >>> shown("calls/a\nb\u202ewav.exe")
+    'calls/a\\x0ab\\u202ewav.exe'
     """
-    letters = []
-    for letter in os.fspath(path):
-        code = ord(letter)
-        if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
-            letters.append(f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
-        else:
-            letters.append(letter)
-    text = "".join(letters)
+    text = "".join(
+        letter if letter.isprintable() else _escaped(ord(letter)) for letter in os.fspath(path)
+    )
     return text if len(text) <= limit else f"{text[: limit // 2]}...{text[-limit // 2 :]}"
+
+
+def _escaped(code: int) -> str:
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _absolute(path: str) -> str:
