@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from speechqa.phrases import Lexicon, PatternError, nearest
@@ -17,23 +18,56 @@ from speechqa.rulebook.quantities import LANGUAGES, BoundByLanguage, Ramp, in_un
 Complaint = tuple[tuple[str | int, ...], str]
 
 
-def check_form(form: RulebookForm, *, partial: bool = False) -> Iterator[Complaint]:
+@dataclass(frozen=True)
+class Known:
+    """Names that a file gives, also where the entry itself is broken.
+
+    Examples
+    --------
+    >>> Known.of_data({"words": {"a": 1}, "rules": [{"id": "r"}, 3]}).rules
+    frozenset({'r'})
+    """
+
+    words: frozenset[str] = frozenset()
+    options: frozenset[str] = frozenset()
+    slots: frozenset[str] = frozenset()
+    rules: frozenset[str] = frozenset()
+
+    @classmethod
+    def of_data(cls, data: Mapping[str, Any]) -> Known:
+        """Return the names in a file's data, well formed or not."""
+
+        def keys(name: str) -> frozenset[str]:
+            value = data.get(name)
+            return frozenset(map(str, value)) if isinstance(value, dict) else frozenset()
+
+        rows = data.get("rules")
+        ids = (
+            [row.get("id") for row in rows if isinstance(row, dict)]
+            if isinstance(rows, list)
+            else []
+        )
+        return cls(keys("words"), keys("options"), keys("slots"), frozenset(map(str, ids)))
+
+
+def check_form(form: RulebookForm, known: Known | None = None) -> Iterator[Complaint]:
     """Yield the path and sentence of each mistake that a single key does not show.
 
     Parameters
     ----------
     form
         The validated form.
-    partial
-        Some rules are missing because they are broken; masks of unknown rules are then not named.
+    known
+        Names of broken entries that were left out of `form`: they are not called unknown.
     """
+    known = known or Known()
     yield from _languages(form)
-    yield from _rules(form)
-    yield from _allow_list(form, partial)
+    yield from _rules(form, known)
+    yield from _allow_list(form, known)
     yield from _cycles(form)
     for path, model in walk(form):
-        yield from _names(form, path, model)
-        yield from _patterns(form, path, model)
+        yield from _names(form, path, model, known)
+        yield from _patterns(form, path, model, known)
 
 
 def _languages(form: RulebookForm) -> Iterator[Complaint]:
@@ -52,7 +86,7 @@ def _languages(form: RulebookForm) -> Iterator[Complaint]:
                 )
 
 
-def _rules(form: RulebookForm) -> Iterator[Complaint]:
+def _rules(form: RulebookForm, known: Known) -> Iterator[Complaint]:
     sections = [section.id for section in form.form.sections]
     for index, name in enumerate(sections):
         if name in sections[:index]:
@@ -67,10 +101,10 @@ def _rules(form: RulebookForm) -> Iterator[Complaint]:
                 ("rules", index, "section"),
                 f"unknown section {rule.section!r}{_or_all(rule.section, sections)}",
             )
-        yield from _dialogues(form, index, rule)
+        yield from _dialogues(form, index, rule, known)
 
 
-def _dialogues(form: RulebookForm, index: int, rule: Any) -> Iterator[Complaint]:
+def _dialogues(form: RulebookForm, index: int, rule: Any, known: Known) -> Iterator[Complaint]:
     for at, dialogue in enumerate(rule.examples.dialogues):
         path = ("rules", index, "examples", "dialogues", at)
         if dialogue.lang not in form.languages:
@@ -79,31 +113,37 @@ def _dialogues(form: RulebookForm, index: int, rule: Any) -> Iterator[Complaint]
                 f"language {dialogue.lang!r} is not one of {list(form.languages)}",
             )
         for name, value in dialogue.options.items():
-            yield from _option(form, (*path, "options", name), name, (value,))
+            yield from _option(form, (*path, "options", name), name, (value,), known)
 
 
 def _option(
-    form: RulebookForm, path: tuple[str | int, ...], name: str, values: tuple[Any, ...]
+    form: RulebookForm,
+    path: tuple[str | int, ...],
+    name: str,
+    values: tuple[Any, ...],
+    known: Known,
 ) -> Iterator[Complaint]:
     option = form.options.get(name)
+    if option is None and name in known.options:
+        return
     if option is None:
         yield path, f"unknown option {name!r}{_or_all(name, list(form.options))}"
         return
     for value in values:
         if value not in option.values:
-            known = [str(one) for one in option.values]
-            yield path, f"option {name!r} is never {value!r}{_or_all(str(value), known)}"
+            values_known = [str(one) for one in option.values]
+            yield path, f"option {name!r} is never {value!r}{_or_all(str(value), values_known)}"
 
 
-def _allow_list(form: RulebookForm, partial: bool) -> Iterator[Complaint]:
-    known = [rule.id for rule in form.rules]
+def _allow_list(form: RulebookForm, known: Known) -> Iterator[Complaint]:
+    ids = [*(rule.id for rule in form.rules), *known.rules]
     for index, entry in enumerate(form.allow_list):
         if not entry.languages():
             yield ("allow_list", index), "an allow-list entry needs wording in some language"
         names = (entry.masks,) if isinstance(entry.masks, str) else entry.masks
         for name in names:
-            if name not in known and name != "all" and not partial:
-                yield ("allow_list", index, "masks"), f"unknown rule {name!r}{nearest(name, known)}"
+            if name not in ids and name != "all":
+                yield ("allow_list", index, "masks"), f"unknown rule {name!r}{nearest(name, ids)}"
 
 
 def _cycles(form: RulebookForm) -> Iterator[Complaint]:
@@ -123,15 +163,17 @@ def _cycles(form: RulebookForm) -> Iterator[Complaint]:
                 todo.extend(uses.get(name, ()))
 
 
-def _names(form: RulebookForm, path: tuple[str | int, ...], model: Any) -> Iterator[Complaint]:
+def _names(
+    form: RulebookForm, path: tuple[str | int, ...], model: Any, known: Known
+) -> Iterator[Complaint]:
     match model:
-        case finders.Named(use=use) if use not in form.words:
+        case finders.Named(use=use) if use not in form.words and use not in known.words:
             yield path, f"no finder under words: is named {use!r}{_or_all(use, list(form.words))}"
         case finders.Measure(measure=name) | rules.Limit(measure=str(name)) if name not in MEASURES:
             yield (*path, "measure"), f"unknown measure {name!r}{nearest(name, MEASURES)}"
         case finders.OptionIs(option=name, is_=values):
             wanted = values if isinstance(values, tuple) else (values,)
-            yield from _option(form, path, name, wanted)
+            yield from _option(form, path, name, wanted, known)
         case finders.LangIs(lang=lang):
             for one in (lang,) if isinstance(lang, str) else lang:
                 if one not in LANGUAGES:
@@ -154,9 +196,11 @@ def _bounds(path: tuple[str | int, ...], rule: rules.Limit) -> Iterator[Complain
                 yield (*path, name), f"the limit of {name} must lie {order} its target"
 
 
-def _patterns(form: RulebookForm, path: tuple[str | int, ...], model: Any) -> Iterator[Complaint]:
+def _patterns(
+    form: RulebookForm, path: tuple[str | int, ...], model: Any, known: Known
+) -> Iterator[Complaint]:
     if isinstance(model, WordForms):
-        yield from _forms(form, path, model)
+        yield from _forms(form, path, model, known)
     elif isinstance(model, finders.Words):
         given = [lang for lang in LANGUAGES if model.forms(lang) is not None]
         for lang in given:
@@ -165,10 +209,10 @@ def _patterns(form: RulebookForm, path: tuple[str | int, ...], model: Any) -> It
 
 
 def _forms(
-    form: RulebookForm, path: tuple[str | int, ...], model: WordForms
+    form: RulebookForm, path: tuple[str | int, ...], model: WordForms, known: Known
 ) -> Iterator[Complaint]:
     lang = str(path[-1])
-    slots = slots_for(form, lang)
+    slots = dict.fromkeys(known.slots, ("x",)) | slots_for(form, lang)
     if not any((model.phrases, model.similar, model.sounds_like, model.regex)):
         yield path, f"nothing to look for under {lang}: give phrases, similar, sounds_like or regex"
     lexicon = Lexicon(lang, slots)

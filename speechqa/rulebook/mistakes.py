@@ -59,6 +59,13 @@ def data_path(loc: tuple[Any, ...], data: Any) -> Path_:
     return tuple(path)
 
 
+def value_at(data: Any, path: Path_) -> Any:
+    """Return what stands at a path of the data."""
+    for part in path:
+        data = data[part]
+    return data
+
+
 def _holds(here: Any, part: Any) -> bool:
     if isinstance(here, dict):
         return part in here
@@ -87,6 +94,10 @@ def explain(error: Any, data: Any) -> tuple[Path_, bool, str]:
         path = data_path(loc[:-1], data)
         return (*path, name), True, f"unknown key {name!r}{_or_list(name, valid_keys(loc))}"
     path = data_path(loc, data)
+    if kind == "value_error" and isinstance(error.get("input"), dict):
+        # The mapping as a whole is meant; the last part is its union tag, not its key.
+        shorter = data_path(loc[:-1], data)
+        path = shorter if value_at(data, shorter) == error["input"] else path
     if kind == "missing":
         return path, False, f"{loc[-1]!r} is missing"
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
@@ -102,6 +113,7 @@ def explain(error: Any, data: Any) -> tuple[Path_, bool, str]:
     message = message.removeprefix("Value error, ")
     if kind != "value_error":
         message = message.replace("Input should", "should").replace("Tuple", "The list")
+        message = message.replace("valid tuple", "list").replace("dictionary", "mapping")
         message = f"{message}, got {_short(got)}"
     return path, False, message
 

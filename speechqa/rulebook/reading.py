@@ -6,6 +6,7 @@ are read beside the file that names them. A rulebook with one mistake judges not
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 from speechqa.errors import RulebookError
 from speechqa.phrases import nearest
 from speechqa.rulebook.book import Rulebook, RulebookForm
-from speechqa.rulebook.checks import check_form
+from speechqa.rulebook.checks import Known, check_form
 from speechqa.rulebook.mistakes import data_path, explain
 from speechqa.rulebook.yaml_text import Document, Mistake, Path_, read_yaml
 from speechqa.settings import RulebookSettings
@@ -196,32 +197,54 @@ class _Reader:
         try:
             form = RulebookForm.model_validate(self.data)
         except ValidationError as error:
-            for item in error.errors():
+            items = error.errors()
+            for item in items:
                 if not (item["type"] == "too_short" and self.data.get(str(item["loc"][-1]))):
                     self._note(*explain(item, self.data))
-            self._check_what_is_left()
+            self._check_what_is_left(items)
             return None
         for path, message in check_form(form):
             self._note(data_path(path, self.data), False, message)
         return Rulebook(form)
 
-    def _check_what_is_left(self) -> None:
-        """Check names and patterns of the rules that are well formed, beside the broken ones."""
-        broken = set(self.mistakes)
-        whole: dict[str, Any] = dict(self.data)
-        kept: list[int] = []
-        rules = self.data.get("rules")
-        for index, rule in enumerate(rules if isinstance(rules, list) else []):
-            try:
-                RulebookForm.model_validate(whole | {"rules": [rule]})
-            except ValidationError:
-                continue
-            kept.append(index)
-        if not kept:
+    def _check_what_is_left(self, items: Sequence[Any]) -> None:
+        """Check names and patterns of what is well formed, beside what is broken."""
+        left, kept = without_broken(self.data, [tuple(item["loc"]) for item in items])
+        try:
+            form = RulebookForm.model_validate(left)
+        except ValidationError:
             return
-        form = RulebookForm.model_validate(whole | {"rules": [rules[index] for index in kept]})  # type: ignore[index]
-        for path, message in check_form(form, partial=True):
-            if path[:1] == ("rules",):
-                path = ("rules", kept[int(path[1])], *path[2:])
+        for path, message in check_form(form, Known.of_data(self.data)):
+            if path[0] in kept:
+                path = (path[0], kept[str(path[0])][int(path[1])], *path[2:])
             self._note(data_path(path, self.data), False, message)
-        self.mistakes = [*broken, *(one for one in self.mistakes if one not in broken)]
+
+
+def without_broken(
+    data: Mapping[str, Any], places: Sequence[tuple[Any, ...]]
+) -> tuple[dict[str, Any], dict[str, list[int]]]:
+    """Return the data without the entries that hold a mistake.
+
+    Returns
+    -------
+    The data that is left, and for each list of it the old numbers of its items.
+
+    Examples
+    --------
+    >>> without_broken({"rules": ["a", "b"], "x": 1}, [("rules", 0, "id"), ("x",)])
+    ({'rules': ['b']}, {'rules': [1]})
+    """
+    broken = {place[:2] for place in places}
+    left: dict[str, Any] = {}
+    kept: dict[str, list[int]] = {}
+    for key, value in data.items():
+        if (key,) in broken:
+            continue
+        if isinstance(value, list) and key in {"rules", "allow_list"}:
+            kept[key] = [at for at in range(len(value)) if (key, at) not in broken]
+            left[key] = [value[at] for at in kept[key]]
+        elif isinstance(value, dict) and key in {"words", "options", "slots"}:
+            left[key] = {name: item for name, item in value.items() if (key, name) not in broken}
+        else:
+            left[key] = value
+    return left, kept

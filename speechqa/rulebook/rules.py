@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from speechqa.rulebook.finders import Finder, Finders, PartyName, Scalar, Where
-from speechqa.rulebook.quantities import Bound, Seconds, Strict
+from speechqa.rulebook.quantities import LANGUAGES, Bound, Seconds, Strict
 from speechqa.rulebook.team import TeamRule
 
 Severity = Literal["critical", "major", "minor"]
@@ -46,7 +46,7 @@ class Texts(Strict):
 
     def languages(self) -> list[str]:
         """Return the languages that have a text."""
-        return [name for name in type(self).model_fields if getattr(self, name)]
+        return [lang for lang in LANGUAGES if self.of(lang)]
 
 
 class Turn(Strict):
