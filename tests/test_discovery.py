@@ -97,9 +97,7 @@ def test_a_store_among_the_recordings_is_not_searched(night: Path) -> None:
     ("named", "said"),
     [("none", "no such file or folder"), ("none/*.wav", "matches no file"), ("", "holds no")],
 )
-def test_an_input_that_names_nothing_is_an_error(
-    tmp_path: Path, given_input: str, said: str
-) -> None:
+def test_an_input_that_names_nothing_is_an_error(tmp_path: Path, named: str, said: str) -> None:
     with pytest.raises(InputMissing, match=said):
         discover([tmp_path / named])
 
