@@ -180,7 +180,7 @@ def _truth(
         "voices": {party: getattr(script.voices, party).voice for party in PARTIES},
         "line": line.model_dump(mode="json"),
         "made_with": sorted({each.utterance.made_with for each in performance.placed}),
-        "speech": {"agent": agent, "customer": customer},
+        "speech": {"agent": [list(s) for s in agent], "customer": [list(s) for s in customer]},
         "turns": [_turn(each) for each in performance.placed],
         "words": sorted(words, key=lambda w: (w["start_ms"], w["party"])),
         "silences": truth.silences(agent, customer, holds, list(performance.planned)),

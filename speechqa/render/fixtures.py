@@ -20,6 +20,7 @@ from speechqa.render.script import Script, load_script
 
 COLUMNS = ("file", "queue", "direction", "caller", "language", "answered_ms", "holds")
 SPECIAL = "special"
+TABLE_BEGIN, TABLE_END = "<!-- table: made from the scripts -->", "<!-- end of table -->"
 
 
 def files_of(script: Script, *, audio_dir: Path, truth_dir: Path) -> tuple[Path, Path]:
@@ -77,6 +78,37 @@ def _telephony(call: RenderedCall) -> dict[str, str]:
     return {"answered_ms": str(lead_in.duration_ms if lead_in else 0), "holds": "; ".join(holds)}
 
 
+def readme_table(scripts: Iterable[tuple[str, Script]], lengths_ms: Iterable[int]) -> str:
+    """Return the table of a fixtures folder's README: one row a call, from its script."""
+    rows = [
+        "| script | agent | day | language | s | file | shows |",
+        "|---|---|---|---|---:|---|---|",
+    ]
+    for (name, script), length_ms in zip(scripts, lengths_ms, strict=True):
+        day = script.started_at.date().isoformat() if script.started_at else ""
+        fault = "sound" if script.fault == "none" else script.fault
+        rows.append(
+            f"| `{name}` | {script.agent or ''} | {day} | {script.language} "
+            f"| {round(length_ms / 1000)} | {fault} | {', '.join(script.shows)} |"
+        )
+    return "\n".join(rows)
+
+
+def with_table(readme: str, table: str) -> str:
+    """Return a README with the table between its two marks replaced.
+
+    Examples
+    --------
+    >>> with_table(f"# A {TABLE_BEGIN} old {TABLE_END}", "new").split()[-6]
+    'new'
+    """
+    head, _, rest = readme.partition(TABLE_BEGIN)
+    _, mark, tail = rest.partition(TABLE_END)
+    if not mark:
+        return readme
+    return f"{head}{TABLE_BEGIN}\n{table}\n{TABLE_END}{tail}"
+
+
 def render_folder(root: Path, *, tell: Callable[[str], object] = print) -> int:
     """Render ``scripts/*.yaml`` of a folder into its ``audio/``, ``truth/`` and metadata.
 
@@ -107,4 +139,9 @@ def render_folder(root: Path, *, tell: Callable[[str], object] = print) -> int:
         beside.write_text(metadata_json(told), encoding="utf-8")
     table = metadata_csv(call for call in calls if call is not told)
     (root / "metadata.csv").write_text(table, encoding="utf-8")
+    readme = root / "README.md"
+    if readme.exists():
+        named = [(file.stem, call.script) for file, call in zip(scripts, calls, strict=True)]
+        rows = readme_table(named, [call.duration_ms for call in calls])
+        readme.write_text(with_table(readme.read_text("utf-8"), rows), encoding="utf-8")
     return len(calls)

@@ -13,6 +13,7 @@ import numpy as np
 
 from speechqa.render.script import Script, Step, Voice, Voices
 
+# Without variants that echo (f2 to f5, m2): their sound goes on after their last phone.
 VOICES: dict[str, tuple[str, ...]] = {
     "en": (
         "flite:slt",
@@ -23,7 +24,7 @@ VOICES: dict[str, tuple[str, ...]] = {
         "espeak:en-us+m7",
         "espeak:gmw/en+m1",
         "espeak:en-gb-x-rp+f1",
-        "espeak:en-us+f2",
+        "espeak:en-us+steph2",
         "espeak:gmw/en+steph",
     ),
     "zh": (
@@ -31,7 +32,7 @@ VOICES: dict[str, tuple[str, ...]] = {
         "espeak:cmn-latn-pinyin+m1",
         "espeak:cmn-latn-pinyin+m3",
         "espeak:cmn-latn-pinyin+belinda",
-        "espeak:cmn-latn-pinyin+f2",
+        "espeak:cmn-latn-pinyin+steph",
         "espeak:cmn-latn-pinyin+m7",
     ),
 }

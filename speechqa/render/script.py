@@ -240,7 +240,10 @@ def parse_script(text: str, *, name: str = "script") -> Script:
     try:
         return Script.model_validate(data)
     except ValidationError as problem:
-        lines = [_sentence(data, name, error) for error in problem.errors()]
+        errors = problem.errors()
+        # A list whose items are wrong also counts as empty; that would only confuse.
+        inside = {error["loc"][:1] for error in errors if len(error["loc"]) > 1}
+        lines = [_sentence(data, name, e) for e in errors if e["loc"] not in inside]
         raise UsageError("\n".join(lines), hint="see docs/render.md for every key") from None
 
 

@@ -15,7 +15,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
@@ -254,10 +254,10 @@ def _words(
 class Speaker:
     """The speaking process and the pipe to it; see `speechqa.render.synth`."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: Sequence[str] | None = None) -> None:
         self._lock = Lock()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "speechqa.render.synth"],
+            command or [sys.executable, "-m", "speechqa.render.synth"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -270,7 +270,10 @@ class Speaker:
         with self._lock:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
-            header: dict[str, Any] = json.loads(self._process.stdout.readline())
+            answer = self._process.stdout.readline()
+            if not answer:
+                raise SpeechqaError("the speaking process ended without an answer")
+            header: dict[str, Any] = json.loads(answer)
             if "error" not in header:
                 raw = self._process.stdout.read(2 * header["samples"])
                 return header, np.frombuffer(raw, dtype="<i2")
