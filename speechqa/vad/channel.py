@@ -10,7 +10,7 @@ from speechqa.settings import VadSettings
 from speechqa.vad import webrtc
 from speechqa.vad.floor import noise_floor, rise
 from speechqa.vad.frames import BoolArray, FloatArray
-from speechqa.vad.spectrum import band_power, decibels
+from speechqa.vad.spectrum import band_power, decibels, smooth
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Channel:
         At 8 kHz, shape (n,).
     power
         Per band, shape (frames, bands).
+    smooth_db
+        The same in dB, averaged over five frames, shape (frames, bands).
     floor_db
         Level per band that a frame must rise above, shape (frames, bands).
     rise_db
@@ -35,6 +37,7 @@ class Channel:
 
     samples: FloatArray
     power: FloatArray
+    smooth_db: FloatArray
     floor_db: FloatArray
     rise_db: FloatArray
     level_db: FloatArray
@@ -43,18 +46,20 @@ class Channel:
     def over(self, leaked_db: FloatArray) -> Channel:
         """Return the channel with the leak of the other party put under its floor."""
         floor = np.maximum(self.floor_db, leaked_db)
-        return replace(self, floor_db=floor, rise_db=rise(self.power, floor))
+        return replace(self, floor_db=floor, rise_db=rise(self.smooth_db, floor))
 
 
 def look(samples: FloatArray, settings: VadSettings) -> Channel:
     """Return the figures of one channel at 8 kHz."""
     power = band_power(samples)
+    smooth_db = decibels(smooth(power))
     floor = noise_floor(power)
     return Channel(
         samples=samples,
         power=power,
+        smooth_db=smooth_db,
         floor_db=floor,
-        rise_db=rise(power, floor),
+        rise_db=rise(smooth_db, floor),
         level_db=decibels(power.sum(axis=1)),
         votes=webrtc.votes(samples, settings.aggressiveness),
     )

@@ -21,7 +21,7 @@ from speechqa.vad.tones import tone_spans
 
 _JOIN_FRAMES = 6
 _SMEARED_FRAMES = 2
-_EDGE_DB = 4.0
+_EDGE_DB = 5.0
 _CLEAN_DB = 40.0
 _HIDDEN_MS_PER_DB = 3.0
 _MOST_HIDDEN_MS = 120.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from speechqa.audio import resample
 from speechqa.settings import VadSettings
 from speechqa.vad import leak, silero
 from speechqa.vad.channel import Channel, look
@@ -113,11 +114,11 @@ def _spans(channel: Channel, settings: VadSettings) -> IntervalArray:
 
 def _without_leak(a: Channel, b: Channel, settings: VadSettings) -> list[Channel]:
     active = [fill(candidates(one, settings), len(one.level_db)) for one in (a, b)]
-    into_a = leak.find_leak(b.power, a.power, active[1])
-    into_b = leak.find_leak(a.power, b.power, active[0])
+    into_a = leak.find_leak(b.smooth_db, a.smooth_db, active[1])
+    into_b = leak.find_leak(a.smooth_db, b.smooth_db, active[0])
     return [
-        a.over(leak.predicted(into_a, b.power)) if into_a else a,
-        b.over(leak.predicted(into_b, a.power)) if into_b else b,
+        a.over(leak.predicted(into_a, b.smooth_db)) if into_a else a,
+        b.over(leak.predicted(into_b, a.smooth_db)) if into_b else b,
     ]
 
 
@@ -125,11 +126,7 @@ def _telephone(samples: FloatArray, rate_hz: int) -> FloatArray:
     clean = np.asarray(samples, dtype=np.float32)
     if not np.all(np.isfinite(clean)):
         clean = np.nan_to_num(clean, posinf=0.0, neginf=0.0)
-    if rate_hz == RATE_HZ:
-        return clean
-    import soxr
-
-    return np.asarray(soxr.resample(clean, rate_hz, RATE_HZ), dtype=np.float32)
+    return clean if rate_hz == RATE_HZ else resample(clean, rate_hz, RATE_HZ)
 
 
 __all__ = ["asr_spans", "speech", "speech_of_channels", "tidy"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from speechqa.vad.frames import FloatArray
-from speechqa.vad.spectrum import decibels, smooth
+from speechqa.vad.spectrum import decibels
 
 _BLOCK = 10
 _REACH = 80
@@ -43,15 +43,16 @@ def noise_floor(power: FloatArray) -> FloatArray:
     return np.maximum(spread, _LEAST_DB)
 
 
-def rise(power: FloatArray, floor: FloatArray) -> FloatArray:
-    """Return how far each frame rises above `floor`, in dB: mean of its two best bands.
+def rise(smooth_db: FloatArray, floor_db: FloatArray) -> FloatArray:
+    """Return how far each frame rises above the floor, in dB: mean of its two best bands.
 
     Voiced sounds stand out in the low bands and fricatives in the high ones, so asking for all
     bands would lose both in noise.
 
-    >>> power = np.array([[1e-2, 1e-4, 1e-6]] * 5, dtype=np.float32)
-    >>> rise(power, np.full((5, 3), -60, dtype=np.float32)).round().tolist()
-    [30.0, 30.0, 30.0, 30.0, 30.0]
+    >>> rise(np.array([[-20, -40, -60]]), np.array([[-60, -60, -60]])).tolist()
+    [30.0]
     """
-    above = np.sort(decibels(smooth(power)) - floor, axis=1)
-    return np.asarray(above[:, -2:].mean(axis=1), dtype=np.float32)
+    above = np.asarray(smooth_db - floor_db, dtype=np.float32)
+    best = above.max(axis=1)
+    np.put_along_axis(above, above.argmax(axis=1)[:, None], -np.inf, axis=1)
+    return np.asarray((best + above.max(axis=1)) / 2, dtype=np.float32)

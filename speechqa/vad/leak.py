@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from speechqa.vad.frames import FRAME_MS, BoolArray, FloatArray
-from speechqa.vad.spectrum import decibels, smooth
+from speechqa.vad.spectrum import decibels
 
 _LONGEST_DELAY = 60
 """Frames; a round trip over two networks stays below 600 ms."""
@@ -58,18 +58,17 @@ def find_leak(source: FloatArray, target: FloatArray, speaking: BoolArray) -> Le
     Parameters
     ----------
     source, target
-        Band power of the two channels, shape (frames, bands).
+        Smoothed level of the two channels in dB per band, shape (frames, bands).
     speaking
         Frames where the source channel is active.
     """
-    a, b = decibels(smooth(source)), decibels(smooth(target))
     total_a, total_b = _total(source), _total(target)
     alone = speaking & (total_a > total_b + _DOMINANCE_DB)
     delay, likeness = _delay(total_a, total_b, alone)
     if delay is None or likeness < _LEAST_LIKENESS:
         return None
     at = np.flatnonzero(alone[: len(alone) - delay])
-    ratio = b[at + delay] - a[at]
+    ratio = target[at + delay] - source[at]
     gain = np.median(ratio, axis=0)
     spread = np.clip(gain - np.percentile(ratio, 16, axis=0), 1.0, 6.0)
     return Leak(
@@ -82,7 +81,7 @@ def predicted(leak: Leak, source: FloatArray) -> FloatArray:
 
     The level falls by at most 1.5 dB a frame, since rooms and echo paths ring on.
     """
-    level = decibels(smooth(source)) + leak.gain_db + leak.spread_db
+    level = source + leak.gain_db + leak.spread_db
     delay = leak.delay_ms // FRAME_MS
     reached = np.maximum(_shift(level, delay), _shift(level, delay + 1))
     if delay:
@@ -92,8 +91,8 @@ def predicted(leak: Leak, source: FloatArray) -> FloatArray:
     return np.asarray(np.maximum(ringing, _LEAST_DB), dtype=np.float32)
 
 
-def _total(power: FloatArray) -> FloatArray:
-    return decibels(smooth(power).sum(axis=1))
+def _total(level_db: FloatArray) -> FloatArray:
+    return decibels(np.sum(10 ** (level_db / 10), axis=1, dtype=np.float32))
 
 
 def _delay(a: FloatArray, b: FloatArray, alone: BoolArray) -> tuple[int | None, float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from speechqa.audio import resample
 from speechqa.vad.frames import RATE_HZ, FloatArray, IntervalArray, hysteresis, runs
 
 RATE_IN_HZ = 16_000
@@ -22,12 +23,11 @@ def probabilities(samples: FloatArray) -> FloatArray:
     >>> bool(probabilities(np.zeros(8000, dtype=np.float32)).max() < 0.1)
     True
     """
-    import soxr
     from faster_whisper.vad import get_vad_model
 
     if not len(samples):
         return np.zeros(0, dtype=np.float32)
-    wide = soxr.resample(samples, RATE_HZ, RATE_IN_HZ).astype(np.float32)
+    wide = resample(samples, RATE_HZ, RATE_IN_HZ)
     wide = np.pad(wide, (0, -len(wide) % _CHUNK))
     return np.asarray(get_vad_model()(wide), dtype=np.float32).reshape(-1)
 
