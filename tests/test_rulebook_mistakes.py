@@ -346,7 +346,10 @@ def test_included_files_name_their_own_lines(tmp_path):
         "languages: [en, zh]", "languages: [en, zh]\ninclude: [more.yaml, gone.yaml]"
     )
     (tmp_path / "main.yaml").write_text(main, encoding="utf-8")
-    more = "rules:\n  - id: extra\n    kind: forbidden\n    section: nowhere\n    find: apology\nx: 1\n"
+    more = (
+        "rules:\n  - id: extra\n    kind: forbidden\n"
+        "    section: nowhere\n    find: apology\nx: 1\n"
+    )
     (tmp_path / "more.yaml").write_text(more, encoding="utf-8")
     _, mistakes = read(tmp_path / "main.yaml")
     found = {(Path(one.file).name, one.line) for one in mistakes}

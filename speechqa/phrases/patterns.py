@@ -23,7 +23,7 @@ from speechqa.phrases.normalise import DIGIT_PATTERN, is_cjk, tokens, uses_space
 Slots = Mapping[str, Sequence[str]]
 """Alternatives of each ``{slot}``, already of one language."""
 
-BUDGET_MS = 100
+BUDGET_MS = 80
 """Longest time one pattern may take on one call; beyond it the rule is not evaluated."""
 
 _BIG_PROGRAM = 3000

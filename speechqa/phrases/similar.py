@@ -17,7 +17,7 @@ from itertools import pairwise
 
 from rapidfuzz.fuzz import ratio
 
-from speechqa.phrases.normalise import join, negations, uses_spaces
+from speechqa.phrases.normalise import is_negation, join, negations, uses_spaces
 
 NEAR_POINTS = 3.0
 """A verdict that flips when the limit moves by this many points is fragile."""
@@ -153,6 +153,8 @@ class SimilarIndex:
                     continue
                 if negations(window) != self.negations[number]:
                     continue
+                if score < 100 and first and is_negation(parts[first - 1]):
+                    continue  # a window must not dodge "don't" by starting after it
                 near = score < phrase.threshold
                 edge = not near and score < min(phrase.threshold + NEAR_POINTS, 100)
                 best = SimilarHit(phrase.key, first, first + length, score, near, edge)
