@@ -225,3 +225,8 @@ def test_a_fixture_is_made_again_byte_for_byte(name, tmp_path):
     render_file(ROOT / "scripts" / f"{name}.yaml", **places)
     for old, new in zip(_files(script), files_of(script, **places), strict=True):
         assert new.read_bytes() == old.read_bytes()
+
+
+def test_the_docs_name_every_key_of_the_truth():
+    docs = (ROOT.parent / "docs" / "render.md").read_text(encoding="utf-8")
+    assert not {key for key in _facts(SCRIPTS["01_good_billing_en"]) if f"`{key}`" not in docs}

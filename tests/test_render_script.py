@@ -1,11 +1,22 @@
 """Scripts: what is accepted, and what a mistake is answered with."""
 
+from pathlib import Path
+
 import pytest
 
 from speechqa.errors import InputMissing, UsageError
 from speechqa.render.conditions import CONDITIONS, LINES, with_condition
 from speechqa.render.random_calls import VOICES, random_script
-from speechqa.render.script import Script, load_script, parse_script
+from speechqa.render.script import (
+    LeadIn,
+    Line,
+    Plant,
+    Script,
+    Step,
+    Voice,
+    load_script,
+    parse_script,
+)
 
 HEAD = """call_id: a-1
 voices:
@@ -136,3 +147,17 @@ def test_a_condition_keeps_every_word_in_order(condition):
 def test_an_unknown_condition_is_refused():
     with pytest.raises(UsageError, match="condition 'foggy' does not exist"):
         with_condition(random_script(0), "foggy")
+
+
+def test_the_docs_name_every_key_of_a_script():
+    docs = (Path(__file__).parent.parent / "docs" / "render.md").read_text(encoding="utf-8")
+    parts = (Script, Step, Line, LeadIn, Voice, Plant)
+    missing = {key for part in parts for key in part.model_fields if f"`{key}`" not in docs}
+    assert not missing
+    assert all(f"`{condition}`" in docs for condition in CONDITIONS)
+
+
+def test_the_script_of_the_docs_is_a_script():
+    docs = (Path(__file__).parent.parent / "docs" / "render.md").read_text(encoding="utf-8")
+    script = parse_script(docs.partition("```yaml\n")[2].partition("```")[0])
+    assert len(script.turns) == 5
