@@ -133,8 +133,8 @@ def scorecards(
 
     known = {
         "nobody": NOBODY,
-        "since": _day(since, "--since"),
-        "until": _day(until, "--until"),
+        "since": day(since, "--since"),
+        "until": day(until, "--until"),
         "queue": queue,
         "agent": agent,
     }
@@ -217,7 +217,8 @@ def _rows(db: Any, sql: str) -> list[dict[str, Any]]:
     return list(db.sql(sql).to_arrow_table().to_pylist())
 
 
-def _day(text: str | None, flag: str) -> str | None:
+def day(text: str | None, flag: str) -> str | None:
+    """Return a day as ISO 8601; UsageError, naming `flag`, when it cannot be read."""
     if text is None:
         return None
     try:

@@ -39,11 +39,11 @@ def test_a_run_scores_every_call_and_the_account_adds_up(finished):
 def test_running_again_does_nothing_that_is_done(finished, folder):
     store, _ = finished
     before = canonical(store)
-    version = open_store(str(store))._open("recordings").version()
+    version = open_store(str(store)).open_table("recordings").version()
     report = run_night([folder], store)
     assert (report.known, report.audio_s) == (9, 0)
     assert canonical(store) == before
-    assert open_store(str(store))._open("recordings").version() == version
+    assert open_store(str(store)).open_table("recordings").version() == version
 
 
 def test_a_new_file_is_added(folder, calls, tmp_path):

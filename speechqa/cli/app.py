@@ -17,6 +17,7 @@ from speechqa.cli.run import run
 from speechqa.cli.scorecard import scorecard
 from speechqa.cli.show import show
 from speechqa.cli.status import status
+from speechqa.cli.store import app as store
 
 HELP = """Judge recorded calls offline: who spoke when, what was said, what the rulebook says.
 
@@ -63,4 +64,5 @@ app.command(rich_help_panel="Reading results")(measure)
 app.command(rich_help_panel="Rules")(assess)
 app.add_typer(rulebook, name="rulebook", rich_help_panel="Rules")
 app.add_typer(model, name="model", rich_help_panel="This machine")
+app.add_typer(store, name="store", rich_help_panel="This machine")
 app.command(rich_help_panel="This machine")(doctor)

@@ -27,7 +27,7 @@ MARKS = {
 
 
 def lanes(
-    speech: Mapping[str, NDArray[np.int64]],
+    speech: Mapping[Any, NDArray[np.int64]],
     events: Sequence[Mapping[str, Any]],
     *,
     duration_ms: int,
@@ -107,8 +107,8 @@ def _marks(events: Sequence[Mapping[str, Any]], cells: int, cell_ms: float) -> T
     if not found:
         return None
     line = Text(f"{'events':<{LABEL_WIDTH}}")
-    for sign, colour in signs:
-        line.append(sign, style=colour)
+    for mark, colour in signs:
+        line.append(mark, style=colour)
     line.rstrip()
     return line
 

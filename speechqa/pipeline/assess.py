@@ -139,7 +139,7 @@ def _view(call: CallFacts, measured: BatchMeasures, place: int) -> CallView:
             max((int(s[-1, 1]) for s in spans), default=0),
         ),
         words=call.words,
-        speech=call.speech,
+        speech={party: spans.tolist() for party, spans in call.speech.items()},
         measures=measures,
         events=measured.events(place),
         metadata=_metadata(call),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from speechqa import line, vad
 from speechqa.audio import Recording, read_recording
-from speechqa.errors import CallError
+from speechqa.errors import CallError, SpeechqaError
 from speechqa.intervals import clip, subtract
 from speechqa.metadata import CallMetadata
 from speechqa.pipeline.facts import CallFacts, IntervalArray, Source, call_key, no_intervals
@@ -141,7 +141,8 @@ def peaks(samples: NDArray[np.float32], rate_hz: int) -> bytes:
     size = max(1, rate_hz // PEAKS_PER_S)
     short = -len(samples) % size
     blocks = np.pad(np.abs(samples), (0, short)).reshape(-1, size)
-    return np.clip(np.rint(blocks.max(axis=1) * 255), 0, 255).astype(np.uint8).tobytes()
+    heights = np.clip(np.rint(blocks.max(axis=1) * 255), 0, 255).astype(np.uint8)
+    return bytes(heights)
 
 
 def _parties(recording: Recording, settings: Settings) -> tuple[Party, ...]:
@@ -183,10 +184,14 @@ def _told_apart(
         return {}
     from speechqa.rttm import read_segments
 
-    segments = read_segments(file)
+    try:
+        segments = read_segments(file)
+    except SpeechqaError as error:
+        raise CallError("bad-segments", error.message, hint=error.hint) from None
     return {
-        party: np.minimum(getattr(segments, party), duration_ms) for party in ("agent", "customer")
-    }  # type: ignore[return-value]
+        "agent": clip(segments.agent, 0, duration_ms),
+        "customer": clip(segments.customer, 0, duration_ms),
+    }
 
 
 def _holds(metadata: CallMetadata) -> IntervalArray:

@@ -6,17 +6,19 @@ as it likes; what it hears on one channel does not depend on what came with it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+
+import numpy as np
 
 import speechqa
 from speechqa import vad
 from speechqa.asr import ChannelTranscript, Engine, SpeechJob
-from speechqa.pipeline.facts import CallFacts
+from speechqa.pipeline.facts import CallFacts, IntervalArray
 from speechqa.pipeline.prepare import Prepared
 from speechqa.privacy import Masked, mask_numbers
 from speechqa.settings import Settings
-from speechqa.transcript import Party
+from speechqa.transcript import Party, Word
 
 
 def transcribe(calls: Sequence[Prepared], engine: Engine, settings: Settings) -> list[CallFacts]:
@@ -49,6 +51,8 @@ def _with_words(
         party: heard[f"{call.facts.key}/{party}"] for party in call.samples
     }
     said = [word.said_by(party) for party, t in of_party.items() for word in t.words]
+    if "mixed" in call.facts.speech and "agent" in call.facts.speech:
+        said = told_apart(said, call.facts.speech)
     said.sort(key=lambda word: (word.start_ms, word.end_ms, word.party))
     kept = mask_numbers(said) if settings.privacy.mask_numbers else Masked(tuple(said), ())
     language, probability = _language(list(of_party.values()))
@@ -66,6 +70,33 @@ def _with_words(
             "settings": call.facts.config,
         },
     )
+
+
+def told_apart(words: Sequence[Word], speech: Mapping[Party, IntervalArray]) -> list[Word]:
+    """Give the words of a one-channel recording to the parties whose segments hold their middle.
+
+    A word in both parties' segments, or in neither's, stays ``"mixed"``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> speech = {"agent": np.array([[0, 500]]), "customer": np.array([[400, 900]])}
+    >>> words = [Word("mixed", at, at + 100, "yes", 0.9) for at in (0, 400, 700, 950)]
+    >>> [word.party for word in told_apart(words, speech)]
+    ['agent', 'mixed', 'customer', 'mixed']
+    """
+    middle = np.array([(word.start_ms + word.end_ms) // 2 for word in words], dtype=np.int64)
+    inside = {
+        party: np.searchsorted(speech[party].ravel(), middle, side="right") % 2 == 1
+        for party in ("agent", "customer")
+    }
+    agent, customer = inside["agent"], inside["customer"]
+    return [
+        word
+        if agent[i] == customer[i]
+        else replace(word, party="agent" if agent[i] else "customer")
+        for i, word in enumerate(words)
+    ]
 
 
 def _language(heard: Sequence[ChannelTranscript]) -> tuple[str | None, float | None]:

@@ -24,6 +24,7 @@ from speechqa.store.assessments import ASSESSMENTS, assessment_of_row
 from speechqa.store.plain import text_of_path
 from speechqa.store.reviews import REVIEWS
 from speechqa.store.schema import RECORDINGS, facts_of_row, recordings_table
+from speechqa.store.swaps import complete
 
 TABLES: Mapping[str, pa.Schema] = {
     "recordings": RECORDINGS,
@@ -133,7 +134,7 @@ class Store:
 
     def read(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Return a table's newest snapshot, all rows, the named columns."""
-        return self._open(table).to_pyarrow_table(columns=list(columns) if columns else None)
+        return self.open_table(table).to_pyarrow_table(columns=list(columns) if columns else None)
 
     def current(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the current rows of ``recordings``: the newest per path and per content."""
@@ -231,7 +232,7 @@ class Store:
         for attempt in range(COMMIT_TRIES):
             try:
                 (
-                    self._open(name)
+                    self.open_table(name)
                     .merge(rows, predicate=same, source_alias="fresh", target_alias="stored")
                     .when_matched_update_all()
                     .when_not_matched_insert_all()
@@ -251,7 +252,8 @@ class Store:
                     hint="check free space and the rights on the store, then run again",
                 ) from error
 
-    def _open(self, name: str) -> Any:
+    def open_table(self, name: str) -> Any:
+        """Return the newest snapshot of a table as a `deltalake.DeltaTable`."""
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError, TableNotFoundError
 
@@ -284,6 +286,8 @@ def open_store(
         The folder cannot be made or read.
     """
     store = Store(uri, storage_options)
+    if store.local is not None and store.local.is_dir():
+        complete(store.local, TABLES)
     if create:
         store.create()
     elif not store.exists():

@@ -1,0 +1,122 @@
+"""Checking a store: every fault that a reader could stumble over, found before the reader does."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from speechqa.errors import SpeechqaError
+from speechqa.store.schema import PARTIES, spans_array
+from speechqa.store.tables import TABLES, Store
+
+STATUSES = frozenset({"scored", "damaged", "refused", "quarantined", "deferred"})
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong.
+
+    Parameters
+    ----------
+    table
+        Where.
+    kind
+        Stable kebab-case name.
+    key
+        The row, or the file; empty for the whole table.
+    detail
+        What was found.
+    """
+
+    table: str
+    kind: str
+    key: str
+    detail: str
+
+
+def check(store: Store) -> list[Fault]:
+    """Return every fault of a store; an empty list means that all rows read and agree."""
+    found: list[Fault] = []
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for table in TABLES:
+        try:
+            rows[table] = store.read(table).to_pylist()
+        except (SpeechqaError, OSError, ValueError, RuntimeError) as error:
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            found.append(Fault(table, "unreadable", "", first[:300]))
+            rows[table] = []
+    readable = {fault.table for fault in found}
+    found.extend(_duplicates("recordings", rows["recordings"], ("key",)))
+    found.extend(_duplicates("assessments", rows["assessments"], ("key", "assessment")))
+    for row in rows["recordings"]:
+        found.extend(Fault("recordings", kind, row["key"], d) for kind, d in _facts(row))
+    for row in rows["assessments"]:
+        found.extend(Fault("assessments", kind, row["key"], d) for kind, d in _assessment(row))
+    if "recordings" not in readable:
+        found.extend(_orphans(rows))
+    return found
+
+
+def _duplicates(table: str, rows: list[dict[str, Any]], names: tuple[str, ...]) -> Iterator[Fault]:
+    counts = Counter(tuple(row[name] for name in names) for row in rows)
+    for key, count in counts.items():
+        if count > 1:
+            yield Fault(table, "duplicate", str(key[0]), f"{count} rows of one identity")
+
+
+def _facts(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if row["status"] not in STATUSES:
+        yield "unknown-status", repr(row["status"])
+        return
+    if row["status"] not in ("scored", "damaged"):
+        if not row["reason_code"]:
+            yield "no-reason", f"{row['status']} without a reason"
+        return
+    for party in PARTIES:
+        spans = spans_array(row[f"speech_{party}"])
+        ordered = (spans[:, 0] < spans[:, 1]).all() and (spans[1:, 0] > spans[:-1, 1]).all()
+        if not ordered:
+            yield "bad-intervals", f"{party}: not sorted and disjoint"
+        elif len(spans) and not 0 <= spans[0, 0] <= spans[-1, 1] <= row["duration_ms"]:
+            yield "bad-intervals", f"{party}: outside the recording"
+    edges = np.array([(w["start_ms"], w["end_ms"]) for w in row["words"] or ()]).reshape(-1, 2)
+    if (edges[:, 0] > edges[:, 1]).any() or (edges < 0).any():
+        yield "bad-words", "a word ends before it starts"
+    for name in ("metadata", "metadata_sources", "levels", "checks", "damage", "provenance"):
+        if not _is_json(row[name]):
+            yield "bad-json", name
+
+
+def _assessment(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name in ("unmeasured", "events", "hits", "lines", "parts"):
+        if not _is_json(row[name]):
+            yield "bad-json", name
+    bad = [n for n, v in row.items() if isinstance(v, float) and not np.isfinite(v)]
+    if bad:
+        yield "not-a-number", ", ".join(bad)
+    percent, potential = row["percent"], row["potential"]
+    if percent is None:
+        return
+    if not potential or abs(100 * row["points"] / potential - percent) > 0.01:
+        yield "score-disagrees", f"{row['points']} of {potential} is not {percent} %"
+
+
+def _orphans(rows: Mapping[str, list[dict[str, Any]]]) -> Iterator[Fault]:
+    keys = {row["key"] for row in rows["recordings"]}
+    for table in ("assessments", "reviews"):
+        for row in rows[table]:
+            if row["key"] not in keys:
+                yield Fault(table, "orphan", row["key"], "no recording has this key")
+
+
+def _is_json(text: Any) -> bool:
+    try:
+        json.loads(text)
+    except (TypeError, ValueError):
+        return False
+    return True

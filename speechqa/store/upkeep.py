@@ -1,0 +1,140 @@
+"""Upkeep of a store: compacting small files, forgetting calls, copying it while it is used.
+
+Forgetting rewrites the tables without the forgotten rows and drops their history, since Delta's
+own log keeps the smallest and largest text of every column: nothing less leaves no byte.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from speechqa.errors import StoreError, UsageError
+from speechqa.store.swaps import UNFINISHED, clear, swap
+from speechqa.store.tables import TABLES, Store
+
+
+@dataclass(frozen=True)
+class Purged:
+    """How many rows were forgotten, per table."""
+
+    recordings: int
+    assessments: int
+    reviews: int
+
+
+def compact(store: Store) -> dict[str, int]:
+    """Join small files of each table; return how many files each has now. History stays."""
+    files = {}
+    for name in TABLES:
+        table = store.open_table(name)
+        table.optimize.compact()
+        files[name] = len(store.open_table(name).file_uris())
+    return files
+
+
+def purge(store: Store, *, before: str | None = None, callers: Iterable[str] = ()) -> Purged:
+    """Forget calls for good: rows, history, run accounts and attempts that name them.
+
+    The caller holds the store's lock.
+
+    Parameters
+    ----------
+    before
+        ISO 8601 day: calls that started (or, without a start, were processed) earlier.
+    callers
+        Callers whose calls are forgotten.
+
+    Raises
+    ------
+    UsageError
+        Nothing was asked for, or the store is not a folder.
+    """
+    given = set(callers)
+    if before is None and not given:
+        raise UsageError("nothing to purge", hint="give --older-than or --caller")
+    folder = _folder(store)
+    clear(folder, TABLES)
+    names = ["key", "path", "also_at", "caller", "started_at", "processed_at"]
+    rows = store.read("recordings", names).to_pylist()
+    gone = [row for row in rows if _is_meant(row, before, given)]
+    keys = {row["key"] for row in gone}
+    counts = {
+        name: _rewrite(folder, name, store.read(name), keys) if keys else 0 for name in TABLES
+    }
+    if keys:
+        _forget_names(folder, {path for row in gone for path in (row["path"], *row["also_at"])})
+    return Purged(**counts)
+
+
+def backup(store: Store, target: Path) -> dict[str, int]:
+    """Copy one snapshot of each table while runs go on; return its rows.
+
+    Raises
+    ------
+    StoreError
+        The target exists already.
+    """
+    from deltalake import write_deltalake
+
+    if target.exists():
+        raise StoreError(f"{target}: exists already", hint="name a new folder")
+    rows = {}
+    # Assessments first: each then finds its recording in the copy, whatever was added meanwhile.
+    for name in ("reviews", "assessments", "recordings"):
+        table = store.read(name)
+        write_deltalake(f"{target}/{name}", table)
+        rows[name] = table.num_rows
+    return rows
+
+
+def _is_meant(row: dict[str, Any], before: str | None, callers: set[str]) -> bool:
+    day = (row["started_at"] or row["processed_at"] or "")[:10]
+    return row["caller"] in callers if callers else bool(before and day and day < before)
+
+
+def _rewrite(folder: Path, name: str, rows: pa.Table, keys: set[str]) -> int:
+    from deltalake import write_deltalake
+
+    keep = [key not in keys for key in rows["key"].to_pylist()]
+    write_deltalake(str(folder / (name + UNFINISHED)), rows.filter(pa.array(keep, pa.bool_())))
+    swap(folder, name)
+    return keep.count(False)
+
+
+def _forget_names(folder: Path, paths: set[str]) -> None:
+    """Take the forgotten paths out of run accounts and attempts."""
+    for file in (folder / "runs").glob("*.json"):
+        account = json.loads(file.read_text("utf-8"))
+        account["troubled"] = [row for row in account["troubled"] if row["path"] not in paths]
+        _replace(file, json.dumps(account, ensure_ascii=False, indent=1))
+    attempts = folder / "attempts.jsonl"
+    if attempts.exists():
+        kept = []
+        for line in attempts.read_text("utf-8").splitlines():
+            event = json.loads(line)
+            event["paths"] = [path for path in event["paths"] if path not in paths]
+            if event["paths"]:
+                kept.append(json.dumps(event, ensure_ascii=False))
+        _replace(attempts, "".join(line + "\n" for line in kept))
+
+
+def _replace(file: Path, text: str) -> None:
+    part = file.with_name(file.name + ".part")
+    part.write_text(text, "utf-8")
+    part.chmod(0o600)
+    part.rename(file)
+
+
+def _folder(store: Store) -> Path:
+    if store.local is None:
+        raise UsageError(
+            f"{store.uri}: purging works on a folder",
+            hint="copy the store to a folder, purge it, and put it back",
+        )
+    return store.local
