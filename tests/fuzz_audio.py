@@ -139,6 +139,8 @@ class Tally:
 
     def add(self, number: int, end: str) -> None:
         self.ran += 1
+        if self.ran % 5000 == 0:
+            print(f"{self.ran} ran, {len(self.faults)} faults", file=sys.stderr, flush=True)
         self.ends[end.split(":")[0]] += 1
         if end.startswith("!"):
             self.faults.append(f"mutant {number} ({seeds()[number % len(seeds())][0]}): {end[1:]}")

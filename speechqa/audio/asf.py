@@ -11,6 +11,14 @@ import struct
 _FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
 
+def stated_bytes(head: bytes) -> int | None:
+    """Return the size of the file stated in its first bytes; None when it states none."""
+    at = head.find(_FILE_PROPERTIES)
+    if at == -1 or at + 48 > len(head):
+        return None
+    return int(struct.unpack("<Q", head[at + 40 : at + 48])[0]) or None
+
+
 def stated_ms(head: bytes) -> int | None:
     """Return the playing time stated in the first bytes of a file; None when it states none.
 

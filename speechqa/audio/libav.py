@@ -111,14 +111,14 @@ class LibavDecoder:
                 self._bad += 1
                 bad_until = self._end_of(packet) or bad_until
                 continue
-            for frame in frames:
+            for index, frame in enumerate(frames):
                 if frame.sample_rate != self.layout.rate_hz or (
                     len(frame.layout.channels) != self.layout.channels
                 ):
                     self._format_changed(frame)
                     return
                 bad_until = None
-                yield self._start_of(packet, frame), float_samples(frame)
+                yield self._start_of(packet, frame, index), float_samples(frame)
         if bad_until is not None:  # no good packet follows that would show the hole
             yield bad_until, np.zeros((self.layout.channels, 0), np.float32)
         self._count_bad()
@@ -127,13 +127,13 @@ class LibavDecoder:
         start = (self._track.start_time or 0) * (self._track.time_base or 0)
         return round((ticks * base - start) * self.layout.rate_hz)
 
-    def _start_of(self, packet: Any, frame: Any) -> int | None:
+    def _start_of(self, packet: Any, frame: Any, index: int) -> int | None:
         if frame.pts is not None:
             if self._track.codec_context.name == "flac":
                 self._block = max(self._block, frame.samples)
             return self._clock(frame.pts, frame.time_base)
-        if self._track.codec_context.name == "flac":
-            # after damage FFmpeg gives FLAC frames no time, but each carries its own number
+        if self._track.codec_context.name == "flac" and index == 0:
+            # around damage FFmpeg gives FLAC packets no time, but each carries its own number
             return frame_start(bytes(packet), self._block)
         return None
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from speechqa.audio.amr import AmrDecoder
-from speechqa.audio.asf import stated_ms
+from speechqa.audio.asf import stated_bytes, stated_ms
 from speechqa.audio.libav import LibavDecoder
 from speechqa.audio.mp3 import Mp3Decoder
 from speechqa.audio.ogg import missing_end
@@ -31,6 +31,10 @@ _DEMUXERS = {
     "mp4": "mov",
     "wma": "asf",
 }
+
+
+_TAIL_BYTES = 8192
+"""So many bytes after the stated end of a file are left alone."""
 
 
 @contextmanager
@@ -120,13 +124,23 @@ def _open(source: Source, found: Sniffed, settings: AudioSettings) -> Decoder:
     if found.name == "flac":
         return _flac(source, start)
     decoder = LibavDecoder(Window(source, start, stop), _DEMUXERS[found.name], found.name)
-    if found.name == "wma" and (stated := stated_ms(source.read_at(start, HEAD_BYTES))):
-        frames = stated * decoder.layout.rate_hz // 1000
-        decoder.layout = replace(decoder.layout, stated_frames=frames)
+    if found.name == "wma":
+        _compare_asf(decoder, source.read_at(start, HEAD_BYTES), stop - start)
     if found.name.startswith("ogg"):
         cut = missing_end(source)
         decoder.damage.extend([cut] if cut else [])
     return decoder
+
+
+def _compare_asf(decoder: LibavDecoder, head: bytes, on_disk: int) -> None:
+    """Take the length that a Windows Media header states, and name bytes that it does not."""
+    if (ms := stated_ms(head)) is not None:
+        frames = ms * decoder.layout.rate_hz // 1000
+        decoder.layout = replace(decoder.layout, stated_frames=frames)
+    size = stated_bytes(head)
+    if size is not None and on_disk > size + _TAIL_BYTES:
+        told = f"the header states {size} bytes, {on_disk} are on disk; the rest was not read"
+        decoder.damage.append(Damage("wrong-length", None, None, told))
 
 
 def _flac(source: Source, start: int) -> Decoder:

@@ -18,6 +18,23 @@ FloatArray: TypeAlias = npt.NDArray[np.float32]
 IntervalArray: TypeAlias = npt.NDArray[np.int64]
 
 
+KINDS = {
+    "lost-audio": "a hole: the container's clock, its frame numbers or its bytes tell its length",
+    "overwritten": "bytes that cannot be audio lie where audio should be",
+    "cut-off": "the end is missing: less is there than the header states, or no end mark",
+    "bad-packets": "packets that did not decode; what they held is a hole of its own",
+    "wrong-length": "the header states less than is there, or nothing usable; all was read",
+    "clock-jump": "the clock of the file jumps; what follows is in order, its times are not",
+    "unreliable-clock": "a hole of unknown length; times after it cannot be trusted",
+    "exact-zeros": "one long stretch of exact zeros in a recording that has none elsewhere",
+    "not-finite": "samples that are NaN or infinite; set to 0",
+    "format-change": "rate or channels change inside; what follows was not read",
+    "faulty-header": "the header contradicts the audio; a more tolerant decoder read it",
+    "other-tracks": "several audio tracks; the first was read",
+}
+"""Every kind of damage, in the words of a person."""
+
+
 @dataclass(frozen=True, slots=True)
 class Damage:
     """One thing that was wrong with a file, in the words of a person.

@@ -25,6 +25,12 @@ MP3 or AAC is 23 to 72 ms, and 100 ms is the error that matters."""
 PRIMING_MS = 150
 """Windows Media and Vorbis decoders hold back up to two packets at the start."""
 
+TWICE_MS = 1000
+"""Audio up to this much behind the clock was decoded before: it is left out."""
+
+MAX_JUMPS_NAMED = 20
+"""A file whose clock jumps all the time needs no list of it."""
+
 END_TOLERANCE_MS = 200
 """A stated length that differs by less than this from what was decoded is no damage: encoders
 pad and prime by up to 4,096 samples."""
@@ -108,6 +114,7 @@ class Timeline:
         self._clock = 0
         self._decoded = 0
         self._not_finite = 0
+        self._shift = self._jumps = 0
         self._first_not_finite: int | None = None
         self._found: list[Damage] = []
 
@@ -144,6 +151,7 @@ class Timeline:
         for start, piece in self._decoder.pieces():
             if start is not None:
                 yield from self._move_to(start, size)
+                piece = piece[:, min(piece.shape[1], self._overlap(start)) :]
             if piece.shape[1] == 0:
                 continue
             if self._settings.channels:
@@ -154,35 +162,47 @@ class Timeline:
             if self._clock > self._settings.max_duration_s * self.layout.rate_hz:
                 raise _too_long(self._clock / self.layout.rate_hz, self._settings, "decoded so far")
 
+    def _frames(self, ms: int) -> int:
+        return self.layout.rate_hz * ms // 1000
+
+    def _overlap(self, start: int) -> int:
+        """Return how many samples of a piece lie before the clock: damage makes some come twice."""
+        over = self._clock - (start + self._shift)
+        return over if self._frames(TOLERANCE_MS) < over <= self._frames(TWICE_MS) else 0
+
     def _move_to(self, start: int, size: int) -> Iterator[FloatArray]:
-        jump = start - self._clock
-        tolerance = self.layout.rate_hz * TOLERANCE_MS // 1000
-        if abs(jump) <= tolerance:
+        """Bring the clock to `start`: fill a hole, or take up a clock that was set anew."""
+        if abs(start - self._clock) <= self._frames(TOLERANCE_MS):
+            self._shift = 0
+        jump = start + self._shift - self._clock
+        if -self._frames(TWICE_MS) <= jump <= self._frames(TOLERANCE_MS):
             return
-        if self._decoded == 0 and 0 < jump <= self.layout.rate_hz * PRIMING_MS // 1000:
+        if self._decoded == 0 and 0 < jump <= self._frames(PRIMING_MS):
             self._clock = start  # the first packets of a decoder that overlaps yield nothing
             yield np.zeros((self.channels, start), np.float32)
             return
-        limit = self.layout.stated_frames or self._settings.max_duration_s * self.layout.rate_hz
-        at = self._ms(self._clock)
-        if jump < 0 or start > limit + self.layout.rate_hz:
-            self._found.append(
-                Damage(
-                    "clock-jump",
-                    at,
-                    None,
-                    f"the clock of the file jumps by {jump / self.layout.rate_hz:+.2f} s",
-                    unreliable_from_ms=at,
-                )
-            )
+        limit = self.layout.stated_frames or self._frames(self._settings.max_duration_s * 1000)
+        if jump < 0 or self._clock + jump > limit + self.layout.rate_hz:
+            self._set_anew(start, jump)
             return
+        at = self._ms(self._clock)
         if not self._explained(at):
             told = f"{jump / self.layout.rate_hz:.2f} s of audio are missing here"
             self._found.append(Damage("lost-audio", at, self._ms(jump), told))
-        while self._clock < start:
-            piece = np.zeros((self.channels, min(size, start - self._clock)), np.float32)
+        end = self._clock + jump
+        while self._clock < end:
+            piece = np.zeros((self.channels, min(size, end - self._clock)), np.float32)
             self._clock += piece.shape[1]
             yield piece
+
+    def _set_anew(self, start: int, jump: int) -> None:
+        """Follow a clock that jumps: two streams in one file, or a broken time stamp."""
+        self._shift = self._clock - start
+        at = self._ms(self._clock)
+        told = f"the clock of the file jumps by {jump / self.layout.rate_hz:+.2f} s"
+        self._jumps += 1
+        if self._jumps <= MAX_JUMPS_NAMED:
+            self._found.append(Damage("clock-jump", at, None, told, unreliable_from_ms=at))
 
     def _explained(self, at: int) -> bool:
         """Tell whether the decoder itself named the hole at `at` ms."""
