@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -133,6 +133,12 @@ class TimingSettings(Group):
         "Per language: slower than the first is slow, faster than the second is fast.",
         unit="units/min",
     )
+
+    @model_validator(mode="after")
+    def _windows_step_evenly(self) -> Self:
+        if self.rate_window_ms % self.rate_hop_ms:
+            raise ValueError("rate_window_ms must be a whole multiple of rate_hop_ms")
+        return self
 
 
 class LineSettings(Group):

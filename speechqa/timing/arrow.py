@@ -78,6 +78,7 @@ def read_batch(
         answered=_numbers(table, answered, calls, int(NOT_KNOWN)),
         language=_strings(table, language, calls),
         words=_words(table, words, calls),
+        transcribed=_transcribed(table, words, calls),
         announcements=_instants(table, announcements, calls),
         returns=_instants(table, returns, calls),
         level=np.full((calls, 2), np.nan),
@@ -191,28 +192,33 @@ def _instants(table: Any, name: str, calls: int) -> Instants:
     return Instants(offsets, _flat(child))
 
 
-def _words(table: Any, name: str, calls: int) -> Words | None:
-    """Return the words, where they carry units; counting them needs their text, not ours."""
+def _words(table: Any, name: str, calls: int) -> tuple[Words, Words]:
+    """Return each party's words, where they carry units; counting them needs their text.
+
+    The parties' words lie mixed in the column, so this is the one column that is copied.
+    """
     column = _array(table, name)
     if column is None:
-        return None
+        return Words.empty(calls), Words.empty(calls)
     offsets, child = _unfold(column, name)
-    fields = {child.type.field(i).name: i for i in range(child.type.num_fields)}
-    if not {"party", "start_ms", "end_ms", "units"} <= set(fields):
-        return None
-    party = child.field(fields["party"])
-    if str(party.type) in ("string", "large_string"):
-        encoded = party.dictionary_encode()
-        codes = [PARTIES.index(p) if p in PARTIES else -1 for p in encoded.dictionary.to_pylist()]
-        codes_of = np.array([*codes, -1], dtype=np.int8)
-        parties = codes_of[encoded.indices.fill_null(len(codes)).to_numpy(zero_copy_only=False)]
-    else:
-        parties = _flat(party)
-    return Words(
-        offsets,
-        _flat(child.field(fields["start_ms"])),
-        _flat(child.field(fields["end_ms"])),
-        parties,
-        _flat(child.field(fields["units"])),
-        _valid(table, name, calls),
+    names = {child.type.field(i).name for i in range(child.type.num_fields)}
+    if not {"party", "start_ms", "end_ms", "units"} <= names:
+        return Words.empty(calls), Words.empty(calls)
+    party = child.field("party").dictionary_encode()
+    codes = np.array(
+        [PARTIES.index(p) if p in PARTIES else -1 for p in party.dictionary.to_pylist()] + [-1]
     )
+    parties = codes[party.indices.fill_null(len(codes) - 1).to_numpy(zero_copy_only=False)]
+    start, end, units = (_flat(child.field(part)) for part in ("start_ms", "end_ms", "units"))
+    found = []
+    for number in range(2):
+        rows = np.flatnonzero(parties == number)
+        found.append(Words(np.searchsorted(rows, offsets), start[rows], end[rows], units[rows]))
+    return found[0], found[1]
+
+
+def _transcribed(table: Any, name: str, calls: int) -> NDArray[np.bool_]:
+    column = _array(table, name)
+    if column is None or "units" not in str(column.type):
+        return np.zeros(calls, dtype=np.bool_)
+    return _valid(table, name, calls)

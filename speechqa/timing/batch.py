@@ -111,7 +111,7 @@ class Call:
 
 @dataclass(frozen=True, eq=False)
 class Words:
-    """Words of many calls, in the order of their start within each call.
+    """One party's words of many calls, in the order of their start within each call.
 
     Parameters
     ----------
@@ -119,39 +119,33 @@ class Words:
         Shape (calls + 1,).
     start, end
         Shape (words,), ms.
-    party
-        Shape (words,): 0 agent, 1 customer, anything else counts for nobody.
     units
         Shape (words,): speech-rate units; 0 for a word that is not trusted.
-    known
-        Shape (calls,): whether the call has a transcript at all.
     """
 
     offsets: NDArray[Any]
     start: NDArray[Any]
     end: NDArray[Any]
-    party: NDArray[Any]
     units: NDArray[Any]
-    known: NDArray[np.bool_]
 
     @classmethod
-    def from_lists(cls, calls: Sequence[Sequence[tuple[str, int, int, int]] | None]) -> Words:
-        """Lay the words of several calls end to end, sorted by start within each call."""
-        flat = [word for words in calls for word in sorted(words or (), key=lambda w: w[1:])]
-        codes = [PARTIES.index(word[0]) if word[0] in PARTIES else -1 for word in flat]
-        numbers = np.array([word[1:] for word in flat], dtype=np.int64).reshape(-1, 3)
-        return cls(
-            offsets_of(len(words or ()) for words in calls),
-            numbers[:, 0],
-            numbers[:, 1],
-            np.array(codes, dtype=np.int8),
-            numbers[:, 2],
-            np.array([words is not None for words in calls], dtype=np.bool_),
-        )
+    def from_lists(cls, calls: Iterable[Iterable[tuple[int, int, int]]]) -> Words:
+        """Lay the ``(start, end, units)`` of several calls end to end, sorted within each call."""
+        lists = [sorted(words) for words in calls]
+        flat = [word for words in lists for word in words]
+        numbers = np.array(flat, dtype=np.int64).reshape(-1, 3)
+        offsets = offsets_of(len(words) for words in lists)
+        return cls(offsets, numbers[:, 0], numbers[:, 1], numbers[:, 2])
+
+    @classmethod
+    def empty(cls, calls: int) -> Words:
+        """Return no words for `calls` calls."""
+        nothing = np.empty(0, dtype=np.int64)
+        return cls(np.zeros(calls + 1, dtype=np.int64), nothing, nothing, nothing)
 
     def calls(self, first: int, stop: int) -> Words:
         """Return calls `first` to `stop` on the same columns, without a copy."""
-        return replace(self, offsets=self.offsets[first : stop + 1], known=self.known[first:stop])
+        return replace(self, offsets=self.offsets[first : stop + 1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +190,8 @@ class CallBatch:
         One code per call.
     level
         Shape (calls, 2), dBFS; NaN where not measured.
+    words, transcribed
+        Words of agent and customer, and shape (calls,): whether there is a transcript at all.
     raised
         Stretches of raised voice, agent and customer.
     grade
@@ -210,7 +206,8 @@ class CallBatch:
     hold_known: NDArray[np.bool_]
     answered: NDArray[Any]
     language: Sequence[str | None]
-    words: Words | None
+    words: tuple[Words, Words]
+    transcribed: NDArray[np.bool_]
     announcements: Instants
     returns: Instants
     level: NDArray[np.float64]
@@ -259,7 +256,8 @@ class CallBatch:
                 dtype=np.int64,
             ),
             language=[call.language for call in given],
-            words=Words.from_lists([call.words for call in given]),
+            words=(_words(given, "agent"), _words(given, "customer")),
+            transcribed=np.array([call.words is not None for call in given], dtype=np.bool_),
             announcements=Instants.from_lists(call.announcements for call in given),
             returns=Instants.from_lists(call.returns for call in given),
             level=np.array(
@@ -289,9 +287,7 @@ class CallBatch:
         cut: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
-            if value is None:
-                cut[item.name] = None
-            elif isinstance(value, tuple) and value and isinstance(value[0], Ragged):
+            if isinstance(value, tuple) and value and isinstance(value[0], Ragged | Words):
                 cut[item.name] = tuple(part.calls(first, stop) for part in value)
             elif isinstance(value, Ragged | Words | Instants):
                 cut[item.name] = value.calls(first, stop)
@@ -300,7 +296,7 @@ class CallBatch:
         return CallBatch(**cut)
 
     def check(self) -> None:
-        """Refuse columns that are no interval sets inside their recordings.
+        """Refuse columns that are no interval sets inside their recordings, or words unsorted.
 
         Raises
         ------
@@ -313,6 +309,8 @@ class CallBatch:
             ("hold", self.hold),
         ):
             _check(name, ragged, None if name == "hold" else self.duration)
+        for party, words in zip(PARTIES, self.words, strict=True):
+            _check_words(party, words)
 
 
 def _check(name: str, ragged: Ragged, duration: NDArray[Any] | None) -> None:
@@ -338,6 +336,22 @@ def _check(name: str, ragged: Ragged, duration: NDArray[Any] | None) -> None:
             "after the one before it, or past the end of the recording; use "
             "speechqa.intervals.normalise and the recording's length in ms"
         )
+
+
+def _check_words(party: str, words: Words) -> None:
+    start = words.start[words.offsets[0] : words.offsets[-1]]
+    back = start[1:] < start[:-1]
+    heads = np.asarray(words.offsets)[1:-1] - words.offsets[0]
+    back[heads[(heads > 0) & (heads < len(start))] - 1] = False
+    if back.any() or (start < 0).any():
+        raise ValueError(f"words of the {party} are not in order of start, or start before 0")
+
+
+def _words(calls: Sequence[Call], party: str) -> Words:
+    return Words.from_lists(
+        [(start, end, units) for who, start, end, units in call.words or () if who == party]
+        for call in calls
+    )
 
 
 def _ragged(sets: Iterable[ArrayLike | None]) -> Ragged:

@@ -1,4 +1,3 @@
-# ruff: noqa: D401 - a measure's docstring is its definition, not an order
 """Measures of a whole call: windows, silence, overlap, floor changes, greeting.
 
 One function per measure; its docstring is its definition. Each takes the facts of a block and
@@ -65,7 +64,7 @@ def silence_count(facts: Facts) -> IntArray:
 @measure(unit="ms", better="lower", thresholds=("silence_ms",), evidence="silences")
 def silence_ms(facts: Facts) -> IntArray:
     """Total length of the silences (gaps of at least `silence_ms`)."""
-    return sum_by_call(facts.silences.length, facts.silences.offsets)
+    return facts.silence
 
 
 @measure(
@@ -78,7 +77,7 @@ def silence_ms(facts: Facts) -> IntArray:
 )
 def silence_share(facts: Facts) -> Ratio:
     """Total length of the silences over live time."""
-    return Ratio(sum_by_call(facts.silences.length, facts.silences.offsets), facts.live)
+    return Ratio(facts.silence, facts.live)
 
 
 @measure(
@@ -132,7 +131,7 @@ def silence_customer_ms(facts: Facts) -> IntArray:
 @measure(unit="ms", needs=Needs.CHANNELS, lowest_grade="B", evidence="overlaps")
 def overlap_ms(facts: Facts) -> IntArray:
     """Time in which both parties speak."""
-    return sum_by_call(facts.overlaps.length, facts.overlaps.offsets)
+    return facts.overlap
 
 
 @measure(
@@ -146,7 +145,7 @@ def overlap_ms(facts: Facts) -> IntArray:
 )
 def overlap_share(facts: Facts) -> Ratio:
     """Time in which both parties speak over live time."""
-    return Ratio(sum_by_call(facts.overlaps.length, facts.overlaps.offsets), facts.live)
+    return Ratio(facts.overlap, facts.live)
 
 
 @measure(
@@ -159,7 +158,7 @@ def overlap_share(facts: Facts) -> Ratio:
 )
 def overtalk_count(facts: Facts) -> IntArray:
     """Number of overlaps of at least `overtalk_ms` (overtalk); overtalk has no direction."""
-    return sum_by_call(_overtalk(facts), facts.overlaps.offsets)
+    return np.diff(facts.overtalk.offsets)
 
 
 @measure(
@@ -172,7 +171,7 @@ def overtalk_count(facts: Facts) -> IntArray:
 )
 def overtalk_ms(facts: Facts) -> IntArray:
     """Total length of the overlaps of at least `overtalk_ms`."""
-    return sum_by_call(facts.overlaps.length * _overtalk(facts), facts.overlaps.offsets)
+    return sum_by_call(facts.overtalk.end - facts.overtalk.start, facts.overtalk.offsets)
 
 
 @measure(unit="count", needs=Needs.PARTIES, thresholds=("turn_pause_ms",), evidence="turns")
@@ -183,7 +182,7 @@ def floor_changes(facts: Facts) -> IntArray:
     ones the agent's stays), in order of start, fall into turns: maximal runs of one party, also
     ended by a pause of more than `turn_pause_ms` between two talkspurts.
     """
-    return sum_by_call(facts.turns.change, facts.turns.offsets)
+    return facts.changes
 
 
 @measure(
@@ -195,7 +194,7 @@ def floor_changes(facts: Facts) -> IntArray:
 )
 def interactivity(facts: Facts) -> Ratio:
     """Floor changes per minute of live time."""
-    return Ratio(sum_by_call(facts.turns.change, facts.turns.offsets), facts.live, 60_000)
+    return Ratio(facts.changes, facts.live, 60_000)
 
 
 @measure(
@@ -212,25 +211,19 @@ def greeting_latency_ms(facts: Facts) -> NDArray[Any]:
     The instant comes from telephony metadata; where there is none it is the start of the
     recording. Negative when the agent speaks before it.
     """
-    offsets, _ = facts.lanes.own_offsets
+    offsets = facts.lanes.own_offsets[AGENT]
     answered = np.where(facts.batch.answered == NOT_KNOWN, 0, facts.batch.answered)
     latency = np.full(facts.calls, np.nan)
     filled = np.flatnonzero(np.diff(offsets))
-    first = facts.lanes.clock.local(facts.lanes.agent_start[offsets[filled]])
+    first = facts.lanes.clock.local(facts.lanes.starts[offsets[filled]])
     latency[filled] = first - answered[filled]
     return latency
 
 
 def _reaching(facts: Facts, shortest_ms: int) -> IntArray:
-    # The silences are the gaps from `silence_ms` on; a tier set below that is still counted.
-    gaps = facts.silences if shortest_ms >= facts.settings.silence_ms else facts.gaps
-    return sum_by_call(gaps.length >= shortest_ms, gaps.offsets)
+    return sum_by_call(facts.gaps.length >= shortest_ms, facts.gaps.offsets)
 
 
 def _owned(facts: Facts, party: int) -> IntArray:
     owned = facts.silences.length * (facts.silences.owner == party)
     return sum_by_call(owned, facts.silences.offsets)
-
-
-def _overtalk(facts: Facts) -> NDArray[np.bool_]:
-    return facts.overlaps.length >= facts.settings.overtalk_ms

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from speechqa.intervals import IntArray, Ragged
+from speechqa.intervals import IntArray
 from speechqa.settings import TimingSettings
-from speechqa.timing.batch import PARTIES, Layout
+from speechqa.timing.batch import PARTIES, CallBatch, Layout
 from speechqa.timing.facts import Facts
 from speechqa.timing.gaps import Gaps
 from speechqa.timing.holds import CONFIDENCE, METADATA, Holds
 from speechqa.timing.lanes import Clock
-from speechqa.timing.overlaps import BACKCHANNEL, FAILED, SUCCESSFUL, Entries, Overlaps
-from speechqa.timing.party_measures import fast_share, limits
-from speechqa.timing.rates import Windows
-from speechqa.timing.registry import Column, evaluate, refusals
+from speechqa.timing.overlaps import BACKCHANNEL, FAILED, SUCCESSFUL, Overlaps
+from speechqa.timing.party_measures import beyond
+from speechqa.timing.rates import Windows, window_spans
+from speechqa.timing.registry import Column
 
 Event = dict[str, Any]
 
@@ -35,32 +35,32 @@ class Tables:
 
     Parameters
     ----------
+    batch
+        The block's calls: views of the columns that were measured.
     clock
         The block's clock, on which the tables are.
-    layout, grade
-        Shape (calls,), as in the batch.
+    silences
+        The gaps of at least `silence_ms`.
     overtalk
         The overlaps of at least `overtalk_ms`.
     entries
-        Starts inside the other's speech: backchannels and interruptions only.
+        The overlaps that are backchannels or interruptions.
     windows, fast, slow
-        Rate windows, and which are beyond the limits.
+        Rate windows of each party, and which are beyond the limits.
     paced
         Why fast and slow are not judged, shape (calls, 2).
     """
 
+    batch: CallBatch
     clock: Clock
-    layout: NDArray[np.int8]
-    grade: NDArray[np.int8]
-    gaps: Gaps
+    silences: Gaps
     overtalk: Overlaps
-    entries: Entries
+    entries: Overlaps
     holds: Holds
-    windows: Windows
-    fast: NDArray[np.bool_]
-    slow: NDArray[np.bool_]
+    windows: tuple[Windows, Windows]
+    fast: tuple[NDArray[np.bool_], ...]
+    slow: tuple[NDArray[np.bool_], ...]
     paced: NDArray[np.int8]
-    raised: tuple[Ragged, Ragged]
 
     @property
     def calls(self) -> int:
@@ -68,54 +68,38 @@ class Tables:
         return self.clock.calls
 
     @classmethod
-    def of(cls, facts: Facts) -> Tables:
-        """Keep of `facts` what events are made from."""
-        low, high = limits(facts)
-        pace: Column = evaluate(fast_share, facts, refusals(fast_share, facts))
-        long = np.flatnonzero(facts.overlaps.length >= facts.settings.overtalk_ms)
-        told = np.flatnonzero((facts.entries.kind == BACKCHANNEL) | (facts.entries.kind >= FAILED))
-        entries = facts.entries
+    def of(cls, facts: Facts, pace: Column) -> Tables:
+        """Keep of `facts` what events are made from; `pace` is their ``fast_share``."""
+        kind = facts.overlaps.kind
         return cls(
+            facts.batch,
             facts.lanes.clock,
-            facts.batch.layout,
-            facts.batch.grade,
-            facts.gaps,
-            Overlaps(
-                np.searchsorted(long, facts.overlaps.offsets),
-                facts.overlaps.start[long],
-                facts.overlaps.end[long],
-            ),
-            Entries(
-                np.searchsorted(told, entries.offsets),
-                entries.start[told],
-                entries.end[told],
-                entries.other_start[told],
-                entries.other_end[told],
-                entries.party[told],
-                entries.kind[told],
-            ),
+            facts.silences,
+            facts.overtalk,
+            facts.overlaps.where((kind == BACKCHANNEL) | (kind >= FAILED)),
             facts.holds,
             facts.rates.windows,
-            facts.rates.windows.units > high,
-            facts.rates.windows.units < low,
+            beyond(facts, "fast"),
+            beyond(facts, "slow"),
             pace.why,
-            facts.batch.raised,
         )
 
 
 def events_of(tables: Tables, call: int, settings: TimingSettings) -> list[Event]:
     """Return the events of one call of the block, in order of start, then end."""
-    layout = Layout(int(tables.layout[call]))
+    layout = Layout(int(tables.batch.layout[call]))
     found: list[Event] = []
     if layout not in (Layout.AGENT_ONLY, Layout.CUSTOMER_ONLY):
-        found += [_silence(gap, settings) for gap in _gaps(tables, call, settings.silence_ms)]
+        found += [
+            _silence(gap, settings) for gap in gap_rows(tables.silences, tables.clock, call, layout)
+        ]
         found += _holds(tables, call)
-    if layout == Layout.CHANNELS and tables.grade[call] <= 1:
+    if layout == Layout.CHANNELS and tables.batch.grade[call] <= 1:
         found += _overtalk(tables, call) + _entries(tables, call)
     if layout != Layout.MIXED:
         found += _pace(tables, call, settings, "fast", tables.fast)
         found += _pace(tables, call, settings, "slow", tables.slow)
-        for party, raised in zip(PARTIES, tables.raised, strict=True):
+        for party, raised in zip(PARTIES, tables.batch.raised, strict=True):
             found += [
                 _event("raised_voice", party, start, end, {"ms": end - start})
                 for start, end in raised[call].tolist()
@@ -123,16 +107,10 @@ def events_of(tables: Tables, call: int, settings: TimingSettings) -> list[Event
     return sorted(found, key=lambda event: (event["start_ms"], event["end_ms"]))
 
 
-def gaps_of(tables: Tables, call: int) -> list[Event]:
-    """Return every gap of one call of the block."""
-    return _gaps(tables, call, 0)
-
-
-def _gaps(tables: Tables, call: int, shortest_ms: int) -> list[Event]:
-    gaps, told_apart = tables.gaps, tables.layout[call] != Layout.MIXED
-    rows = _rows(gaps.offsets, call)
-    owner = gaps.owner[rows]
-    base = int(tables.clock.base[call])
+def gap_rows(gaps: Gaps, clock: Clock, call: int, layout: Layout) -> list[Event]:
+    """Return the gaps of one call, with the parties around them where those are told apart."""
+    told_apart = layout != Layout.MIXED
+    rows, base = _rows(gaps.offsets, call), int(clock.base[call])
     return [
         {
             "start_ms": start - base,
@@ -147,11 +125,10 @@ def _gaps(tables: Tables, call: int, shortest_ms: int) -> list[Event]:
             gaps.end[rows].tolist(),
             gaps.before[rows].tolist(),
             gaps.after[rows].tolist(),
-            owner.tolist(),
+            gaps.owner[rows].tolist(),
             gaps.announced[rows].tolist(),
             strict=True,
         )
-        if end - start >= shortest_ms
     ]
 
 
@@ -208,51 +185,47 @@ def _entries(tables: Tables, call: int) -> list[Event]:
     entries, base = tables.entries, int(tables.clock.base[call])
     found = []
     for row in range(*_rows(entries.offsets, call).indices(len(entries.start))):
-        start, end = int(entries.start[row]) - base, int(entries.end[row]) - base
-        party, kind = PARTIES[entries.party[row]], entries.kind[row]
-        other = {
+        start, end = int(entries.start[row]) - base, int(entries.own_end[row]) - base
+        party, kind = PARTIES[entries.cell[row] & 1], entries.kind[row]
+        other_end = int(entries.other_end[row]) - base
+        inside = {
             "other_start_ms": int(entries.other_start[row]) - base,
-            "other_end_ms": int(entries.other_end[row]) - base,
+            "other_end_ms": other_end,
         }
         if kind == BACKCHANNEL:
-            found.append(_event("backchannel", party, start, end, {"ms": end - start} | other))
+            found.append(_event("backchannel", party, start, end, {"ms": end - start} | inside))
             continue
-        overlap = int(entries.overlap[row])
-        detail = {"successful": bool(kind == SUCCESSFUL), "overlap_ms": overlap}
-        found.append(
-            _event(
-                "interruption",
-                party,
-                start,
-                start + overlap,
-                detail | {"talkspurt_end_ms": end} | other,
-            )
-        )
+        stop = min(end, other_end)
+        detail = {"successful": bool(kind == SUCCESSFUL), "overlap_ms": stop - start}
+        detail |= {"talkspurt_end_ms": end} | inside
+        found.append(_event("interruption", party, start, stop, detail))
     return found
 
 
 def _pace(
-    tables: Tables, call: int, settings: TimingSettings, kind: str, beyond: NDArray[np.bool_]
+    tables: Tables,
+    call: int,
+    settings: TimingSettings,
+    kind: str,
+    marked: tuple[NDArray[np.bool_], ...],
 ) -> list[Event]:
-    windows, base = tables.windows, int(tables.clock.base[call])
     found = []
     for number, party in enumerate(PARTIES):
-        if tables.paced[call, number]:
+        windows, rows = tables.windows[number], _rows(tables.windows[number].offsets, call)
+        beyond_limit = np.flatnonzero(marked[number][rows])
+        if tables.paced[call, number] or len(beyond_limit) == 0:
             continue
-        low, high = np.searchsorted(windows.cell, [2 * call + number, 2 * call + number + 1])
-        for head, tail in _runs(np.flatnonzero(beyond[low:high]) + low):
-            units = windows.units[head : tail + 1]
+        lane = tables.batch.customer if number else tables.batch.agent
+        for head, tail in _runs(beyond_limit):
+            edges = np.array([head, tail]) * settings.rate_hop_ms
+            start, end = window_spans(lane[call], edges, settings)
+            units = windows.units[rows][head : tail + 1]
             extreme = int(units.max() if kind == "fast" else units.min())
-            rate = extreme * 60_000 / settings.rate_window_ms
-            found.append(
-                _event(
-                    kind,
-                    party,
-                    int(windows.start[head]) - base,
-                    int(windows.end[tail]) - base,
-                    {"rate": rate, "windows": tail - head + 1},
-                )
-            )
+            detail = {
+                "rate": extreme * 60_000 / settings.rate_window_ms,
+                "windows": tail - head + 1,
+            }
+            found.append(_event(kind, party, int(start[0]), int(end[1]), detail))
     return found
 
 

@@ -7,6 +7,7 @@ are on the block's clock (`speechqa.timing.lanes.Clock`); figures per call are p
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from speechqa.timing.batch import CallBatch
 from speechqa.timing.gaps import Gaps, find_gaps
 from speechqa.timing.holds import Holds, find_holds
 from speechqa.timing.lanes import Clock, Lanes, merge
-from speechqa.timing.overlaps import Entries, Overlaps, find_overlaps
+from speechqa.timing.overlaps import KINDS, Overlaps, find_overlaps
 from speechqa.timing.rates import Rates, count_units
 from speechqa.timing.rows import order_by_cell, sum_by_call
 from speechqa.timing.turns import Turns, find_turns
@@ -35,6 +36,8 @@ class Facts:
         Speech of each call and party, ms, shape (calls, 2).
     hold
         Hold inside each conversation, ms, shape (calls,).
+    gaps
+        The gaps that reach any tier of silence.
     silences
         The gaps of at least `silence_ms`.
     answers
@@ -52,7 +55,6 @@ class Facts:
     gaps: Gaps
     silences: Gaps
     overlaps: Overlaps
-    entries: Entries
     turns: Turns
     answers: tuple[IntArray, IntArray]
     rates: Rates
@@ -62,70 +64,93 @@ class Facts:
         """Calls in the block."""
         return len(self.batch)
 
-    @property
+    @cached_property
     def live(self) -> IntArray:
         """Conversation without holds, ms, shape (calls,)."""
         return self.last - self.first - self.hold
 
-    @property
-    def entry_cell(self) -> IntArray:
-        """Cell (``2 * call + party``) of each entry."""
-        return self._cell(self.entries.start, self.entries.party)
+    @cached_property
+    def silence(self) -> IntArray:
+        """Total of the silences, ms, shape (calls,)."""
+        return sum_by_call(self.silences.length, self.silences.offsets)
 
-    @property
-    def turn_cell(self) -> IntArray:
-        """Cell (``2 * call + party``) of each turn."""
-        return self._cell(self.turns.start, self.turns.party)
+    @cached_property
+    def overlap(self) -> IntArray:
+        """Total of the overlaps, ms, shape (calls,)."""
+        return sum_by_call(self.overlaps.end - self.overlaps.start, self.overlaps.offsets)
 
-    def _cell(self, at: IntArray, party: NDArray[np.int8]) -> IntArray:
-        return 2 * self.lanes.clock.call(at) + party
+    @cached_property
+    def overtalk(self) -> Overlaps:
+        """The overlaps of at least `overtalk_ms`."""
+        length = self.overlaps.end - self.overlaps.start
+        return self.overlaps.where(length >= self.settings.overtalk_ms)
+
+    @cached_property
+    def entries(self) -> IntArray:
+        """Overlaps of each call, party and kind, shape (calls, 2, kinds)."""
+        code = self.overlaps.cell * KINDS + self.overlaps.kind
+        counts = np.bincount(code, minlength=2 * KINDS * self.calls)
+        return counts.reshape(self.calls, 2, KINDS).astype(np.int64)
+
+    @cached_property
+    def changes(self) -> IntArray:
+        """Floor changes of each call, shape (calls,)."""
+        return np.diff(self.answers[1][::2])
+
+    @cached_property
+    def pace_limits(self) -> NDArray[np.float64]:
+        """Least and most units of an ordinary window, shape (calls, 2); NaN without limits."""
+        minutes = self.settings.rate_window_ms / 60_000
+        limits = {
+            code: (low * minutes, high * minutes)
+            for code, (low, high) in self.settings.rate_limits.items()
+        }
+        none = (np.nan, np.nan)
+        found = [limits.get(code or "", none) for code in self.batch.language]
+        return np.array(found, dtype=np.float64).reshape(-1, 2)
 
 
 def gather(batch: CallBatch, settings: TimingSettings) -> Facts:
     """Take one block of calls apart."""
-    margin = max(
-        settings.turn_pause_ms,
-        settings.announce_within_ms,
-        settings.hold_phrase_ms,
-        settings.hold_return_ms,
-    )
-    clock = Clock.for_block(batch, margin_ms=margin + settings.phrase_snap_ms)
+    clock = clock_of(batch, settings)
     lanes = merge(batch.agent, batch.customer, clock)
-    first, last = _conversation(lanes)
-    own = lanes.own_offsets
-    talk = np.stack(
-        [
-            sum_by_call(lanes.agent_end - lanes.agent_start, own[0]),
-            sum_by_call(lanes.customer_end - lanes.customer_start, own[1]),
-        ],
-        axis=1,
-    )
+    first, last = conversation(lanes)
     holds = find_holds(batch, lanes, first, last, settings)
-    gaps = find_gaps(batch, lanes, holds, settings)
-    overlaps, entries = find_overlaps(lanes, settings)
+    lowest = min(settings.silence_ms, settings.dead_air_ms, settings.long_silence_ms)
+    gaps = find_gaps(batch, lanes, holds, settings, shortest_ms=lowest)
+    silences = gaps if lowest == settings.silence_ms else gaps.at_least(settings.silence_ms)
     turns = find_turns(lanes, settings)
-    taken = np.flatnonzero(turns.change)
-    taker = 2 * clock.call(turns.start[taken]) + turns.party[taken]
     return Facts(
         batch,
         settings,
         lanes,
         first,
         last,
-        talk,
+        lanes.talk,
         sum_by_call(holds.end - holds.start, holds.offsets),
         holds,
         gaps,
-        gaps.at_least(settings.silence_ms),
-        overlaps,
-        entries,
+        silences,
+        find_overlaps(lanes, settings),
         turns,
-        order_by_cell(turns.offset[taken], taker, len(batch)),
+        order_by_cell(turns.transfer, turns.cell[turns.taken], len(batch)),
         count_units(batch, lanes, settings),
     )
 
 
-def _conversation(lanes: Lanes) -> tuple[IntArray, IntArray]:
+def clock_of(batch: CallBatch, settings: TimingSettings) -> Clock:
+    """Return a clock on which no threshold reaches from one call into another."""
+    margin = max(
+        settings.turn_pause_ms,
+        settings.announce_within_ms,
+        settings.hold_phrase_ms,
+        settings.hold_return_ms,
+    )
+    return Clock.for_block(batch, margin_ms=margin + settings.phrase_snap_ms)
+
+
+def conversation(lanes: Lanes) -> tuple[IntArray, IntArray]:
+    """Return start and end of each conversation; both its call's start where nobody speaks."""
     first, last = lanes.clock.base[:-1].copy(), lanes.clock.base[:-1].copy()
     filled = np.flatnonzero(np.diff(lanes.offsets))
     first[filled] = lanes.start[lanes.offsets[filled]]

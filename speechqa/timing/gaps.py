@@ -59,9 +59,11 @@ class Gaps:
         return _take(self, keep, np.searchsorted(keep, self.offsets))
 
 
-def find_gaps(batch: CallBatch, lanes: Lanes, holds: Holds, settings: TimingSettings) -> Gaps:
-    """Return every gap of the block."""
-    row = np.flatnonzero(lanes.free > 0)
+def find_gaps(
+    batch: CallBatch, lanes: Lanes, holds: Holds, settings: TimingSettings, *, shortest_ms: int
+) -> Gaps:
+    """Return every gap of the block of at least `shortest_ms`."""
+    row = np.flatnonzero(lanes.free >= shortest_ms)
     found = Gaps(
         np.searchsorted(row, lanes.offsets),
         lanes.reach[row],
@@ -71,7 +73,7 @@ def find_gaps(batch: CallBatch, lanes: Lanes, holds: Holds, settings: TimingSett
         np.zeros(len(row), dtype=np.bool_),
     )
     if len(holds.start):
-        found = _cut(found, holds, lanes)
+        found = _cut(found, holds, lanes).at_least(shortest_ms)
     if len(batch.announcements.at):
         found = replace(found, announced=_announced(batch, lanes, found.start, settings))
     return found
@@ -81,9 +83,11 @@ def _before(lanes: Lanes, row: IntArray) -> PartyArray:
     """Return who spoke last before the merged talkspurts `row`: the latest to start of those."""
     last = row - 1
     party = lanes.customer[last] ^ (lanes.end[last] != lanes.reach[row])
-    earlier = np.maximum(last - 1, 0)
-    twin = (lanes.start[earlier] == lanes.start[last]) & (lanes.end[earlier] == lanes.end[last])
-    party &= ~(twin & (earlier < last))
+    if len(lanes.ties):
+        # Of two identical talkspurts the customer's is merged second; the agent's counts.
+        twins = lanes.ties[lanes.end[lanes.ties] == lanes.end[lanes.ties + 1]] + 1
+        first, stop = np.searchsorted(last, twins), np.searchsorted(last, twins, side="right")
+        party[first[first < stop]] = False
     return np.asarray(party, dtype=np.int8)
 
 
@@ -144,11 +148,12 @@ def snap(at: IntArray, lanes: Lanes, within_ms: int) -> IntArray:
 
     A recogniser places the end of a word up to some tenths of a second after the voice ended.
     """
-    if len(lanes.agent_start) == 0:
+    start, end = lanes.own(AGENT)
+    if len(start) == 0:
         return at
-    row = np.maximum(np.searchsorted(lanes.agent_start, at, side="right") - 1, 0)
-    late = at - lanes.agent_end[row]
-    return np.where((late > 0) & (late <= within_ms), lanes.agent_end[row], at)
+    row = np.maximum(np.searchsorted(start, at, side="right") - 1, 0)
+    late = at - end[row]
+    return np.where((late > 0) & (late <= within_ms), end[row], at)
 
 
 def _take(gaps: Gaps, rows: IntArray, offsets: IntArray) -> Gaps:

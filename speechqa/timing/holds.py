@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from speechqa.intervals import IntArray
 from speechqa.settings import TimingSettings
-from speechqa.timing.batch import CallBatch, Layout
+from speechqa.timing.batch import AGENT, CUSTOMER, CallBatch, Layout
 from speechqa.timing.lanes import BoolArray, Lanes
 
 METADATA, RETURN_PHRASE, BOTH_SPEAK, CUSTOMER_TALKS = 0, 1, 2, 3
@@ -53,22 +53,17 @@ def find_holds(
     return Holds(lanes.clock.offsets(start), start, end, evidence)
 
 
-def speech_between(start: IntArray, end: IntArray, low: IntArray, high: IntArray) -> IntArray:
-    """Return how long the sorted, disjoint `start`, `end` cover each window ``[low, high)``.
-
-    Examples
-    --------
-    >>> speech_between(*np.array([[0, 10], [4, 14]]), np.array([2]), np.array([12])).tolist()
-    [4]
-    """
+def speech_between(lanes: Lanes, party: int, low: IntArray, high: IntArray) -> IntArray:
+    """Return how long a party speaks in each window ``[low, high)`` on the clock."""
+    start, end = lanes.own(party)
     if len(start) == 0:
         return np.zeros(len(low), dtype=np.int64)
-    before = np.concatenate([[0], np.cumsum(end - start)])
+    spoken = lanes.spoken(party)
 
     def covered(at: IntArray) -> IntArray:
         row = np.searchsorted(start, at, side="right")
         last = np.maximum(row - 1, 0)
-        return np.where(row > 0, before[last] + np.minimum(at, end[last]) - start[last], 0)
+        return np.where(row > 0, spoken[last] + np.minimum(at, end[last]) - start[last], 0)
 
     return np.asarray(covered(high) - covered(low))
 
@@ -82,8 +77,10 @@ def _infer(
     batch: CallBatch, lanes: Lanes, settings: TimingSettings
 ) -> tuple[IntArray, IntArray, NDArray[np.int8]]:
     clock = lanes.clock
-    allowed = ~batch.hold_known & np.isin(batch.layout, (Layout.SEGMENTS, Layout.CHANNELS))
-    low, high = lanes.agent_end[:-1], lanes.agent_start[1:]
+    both_parties = (batch.layout == Layout.SEGMENTS) | (batch.layout == Layout.CHANNELS)
+    allowed = both_parties & ~batch.hold_known
+    start, end = lanes.own(AGENT)
+    low, high = end[:-1], start[1:]
     pause = np.flatnonzero(high - low >= settings.hold_pause_ms)
     call = clock.call(low[pause])
     pause = pause[(call == clock.call(high[pause])) & allowed[call]]
@@ -93,9 +90,8 @@ def _infer(
     low, high = low[phrase], high[phrase]
     until = high + settings.hold_return_ms
     returned = any_within(clock.lay_instants(batch.returns), low, until)
-    talk = (lanes.customer_start, lanes.customer_end)
-    both = speech_between(*talk, high, until) > 0
-    share = speech_between(*talk, low, high) / np.maximum(high - low, 1)
+    both = speech_between(lanes, CUSTOMER, high, until) > 0
+    share = speech_between(lanes, CUSTOMER, low, high) / np.maximum(high - low, 1)
     talking = share > settings.hold_customer_share
     evidence = np.where(returned, RETURN_PHRASE, np.where(talking, CUSTOMER_TALKS, BOTH_SPEAK))
     sure = np.asarray(CONFIDENCE)[evidence] >= settings.hold_confidence

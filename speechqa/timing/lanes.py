@@ -8,6 +8,7 @@ start earlier than one of them opens an overlap. The calls of a block share one 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from speechqa.intervals import IntArray, Ragged
 from speechqa.timing.batch import CallBatch, Instants
+from speechqa.timing.rows import sum_by_call
 
 BoolArray = NDArray[np.bool_]
 
@@ -39,6 +41,11 @@ class Clock:
         return cls(len(batch), int(last + margin_ms + 2).bit_length())
 
     @property
+    def last(self) -> int:
+        """The last instant that a call has on this clock."""
+        return (1 << self.shift) - 1
+
+    @cached_property
     def base(self) -> IntArray:
         """Instant 0 of each call, and of one more: shape (calls + 1,)."""
         return np.arange(self.calls + 1, dtype=np.int64) << self.shift
@@ -49,7 +56,7 @@ class Clock:
 
     def local(self, at: IntArray) -> IntArray:
         """Return each instant in ms from the start of its own recording."""
-        return at & ((1 << self.shift) - 1)
+        return at & self.last
 
     def offsets(self, at: IntArray) -> IntArray:
         """Return where each call's rows begin in sorted instants, shape (calls + 1,)."""
@@ -61,15 +68,13 @@ class Clock:
 
     def lay(self, ragged: Ragged) -> tuple[IntArray, IntArray]:
         """Return starts and ends of `ragged` on this clock, cut where the clock ends."""
-        last = (1 << self.shift) - 1
         base = self.bases(ragged.offsets)
-        start = base + np.minimum(_rows(ragged.start, ragged.offsets), last)
-        return start, base + np.minimum(_rows(ragged.end, ragged.offsets), last)
+        start = base + np.minimum(_rows(ragged.start, ragged.offsets), self.last)
+        return start, base + np.minimum(_rows(ragged.end, ragged.offsets), self.last)
 
     def lay_instants(self, instants: Instants) -> IntArray:
         """Return `instants` on this clock; those past the end of a recording stay in it."""
-        last = (1 << self.shift) - 1
-        local = np.clip(_rows(instants.at, instants.offsets), 0, last)
+        local = np.clip(_rows(instants.at, instants.offsets), 0, self.last)
         return np.asarray(self.bases(instants.offsets) + local)
 
 
@@ -79,12 +84,14 @@ class Lanes:
 
     Parameters
     ----------
-    agent_start, agent_end, customer_start, customer_end
-        Each party's own talkspurts on the clock.
+    starts, ends
+        The agent's talkspurts, then the customer's, each in order, on the clock.
+    own_offsets
+        Where each call's talkspurts begin in the agent's and in the customer's own columns.
     start, end
         The merge, shape (talkspurts,).
     place
-        Place of each merged talkspurt in agent's then customer's columns.
+        Place of each merged talkspurt in `starts`.
     customer
         Whether each merged talkspurt is the customer's.
     reach
@@ -93,13 +100,14 @@ class Lanes:
         Of the merge, shape (calls + 1,).
     free
         ``start - reach``: positive after a gap, negative in an overlap, 0 at a call's first.
+    ties
+        Merged places whose successor starts at the same instant.
     """
 
     clock: Clock
-    agent_start: IntArray
-    agent_end: IntArray
-    customer_start: IntArray
-    customer_end: IntArray
+    starts: IntArray
+    ends: IntArray
+    own_offsets: tuple[IntArray, IntArray]
     start: IntArray
     end: IntArray
     place: IntArray
@@ -107,11 +115,40 @@ class Lanes:
     reach: IntArray
     offsets: IntArray
     free: IntArray
+    ties: IntArray
+
+    def own(self, party: int) -> tuple[IntArray, IntArray]:
+        """Return starts and ends of one party's talkspurts."""
+        agents = int(self.own_offsets[0][-1])
+        rows = slice(agents, None) if party else slice(agents)
+        return self.starts[rows], self.ends[rows]
+
+    def spoken(self, party: int) -> IntArray:
+        """Return the party's speech before each of its talkspurts, and in all of them."""
+        return self._customer_spoken if party else self._agent_spoken
+
+    @cached_property
+    def _agent_spoken(self) -> IntArray:
+        return self._running(0)
+
+    @cached_property
+    def _customer_spoken(self) -> IntArray:
+        return self._running(1)
 
     @property
-    def own_offsets(self) -> tuple[IntArray, IntArray]:
-        """Offsets of the agent's and of the customer's own columns."""
-        return self.clock.offsets(self.agent_start), self.clock.offsets(self.customer_start)
+    def talk(self) -> IntArray:
+        """Speech of each call and party, ms, shape (calls, 2)."""
+        found = np.zeros((self.clock.calls, 2), dtype=np.int64)
+        for party, offsets in enumerate(self.own_offsets):
+            start, end = self.own(party)
+            found[:, party] = sum_by_call(end - start, offsets)
+        return found
+
+    def _running(self, party: int) -> IntArray:
+        start, end = self.own(party)
+        running = np.zeros(len(start) + 1, dtype=np.int64)
+        np.cumsum(end - start, out=running[1:])
+        return running
 
 
 def merge(agent: Ragged, customer: Ragged, clock: Clock) -> Lanes:
@@ -125,38 +162,56 @@ def merge(agent: Ragged, customer: Ragged, clock: Clock) -> Lanes:
     >>> lanes.start.tolist(), lanes.free.tolist()
     ([0, 5, 30], [0, -5, 10])
     """
-    agents, count = agent.count, agent.count + customer.count
-    starts, ends = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
-    for ragged, rows in ((agent, slice(0, agents)), (customer, slice(agents, count))):
-        base = clock.bases(ragged.offsets)
-        np.add(_rows(ragged.start, ragged.offsets), base, out=starts[rows])
-        np.add(_rows(ragged.end, ragged.offsets), base, out=ends[rows])
-    start, place = _sorted_with_place(starts, clock)
+    own = (_offsets(agent), _offsets(customer))
+    offsets = own[0] + own[1]
+    starts, ends = lay_lanes(agent, customer, clock)
+    start, place = sort_with_place(starts, clock)
     end = ends[place]
-    reach = np.empty(count, dtype=np.int64)
-    reach[:1] = 0
-    np.maximum.accumulate(end[:-1], out=reach[1:])
+    reach = latest_before(end)
     free = start - reach
-    offsets = (agent.offsets - agent.offsets[0]) + (customer.offsets - customer.offsets[0])
-    offsets = np.asarray(offsets, dtype=np.int64)
     free[offsets[:-1][offsets[1:] > offsets[:-1]]] = 0
     return Lanes(
         clock,
-        starts[:agents],
-        ends[:agents],
-        starts[agents:],
-        ends[agents:],
+        starts,
+        ends,
+        own,
         start,
         end,
         place,
-        place >= agents,
+        place >= agent.count,
         reach,
         offsets,
         free,
+        np.flatnonzero(start[1:] == start[:-1]),
     )
 
 
-def _sorted_with_place(starts: IntArray, clock: Clock) -> tuple[IntArray, IntArray]:
+def lay_lanes(agent: Ragged, customer: Ragged, clock: Clock) -> tuple[IntArray, IntArray]:
+    """Return starts and ends on the clock, the agent's before the customer's."""
+    count = agent.count + customer.count
+    starts, ends = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
+    for ragged, rows in ((agent, slice(0, agent.count)), (customer, slice(agent.count, count))):
+        base = clock.bases(ragged.offsets)
+        np.add(_rows(ragged.start, ragged.offsets), base, out=starts[rows])
+        np.add(_rows(ragged.end, ragged.offsets), base, out=ends[rows])
+    return starts, ends
+
+
+def latest_before(end: IntArray) -> IntArray:
+    """Return the latest of all earlier ends, for each talkspurt of a merge; 0 at the first.
+
+    Examples
+    --------
+    >>> latest_before(np.array([10, 20, 15, 40])).tolist()
+    [0, 10, 20, 20]
+    """
+    reach = np.empty(len(end), dtype=np.int64)
+    reach[:1] = 0
+    np.maximum.accumulate(end[:-1], out=reach[1:])
+    return reach
+
+
+def sort_with_place(starts: IntArray, clock: Clock) -> tuple[IntArray, IntArray]:
     """Sort, with the original places; two sorted runs cost one merge, not a sort."""
     bits = len(starts).bit_length()
     if clock.calls.bit_length() + clock.shift + bits > 63:
@@ -172,3 +227,7 @@ def _sorted_with_place(starts: IntArray, clock: Clock) -> tuple[IntArray, IntArr
 
 def _rows(column: NDArray[Any], offsets: NDArray[Any]) -> NDArray[Any]:
     return column[offsets[0] : offsets[-1]]
+
+
+def _offsets(ragged: Ragged) -> IntArray:
+    return np.asarray(ragged.offsets, dtype=np.int64) - int(ragged.offsets[0])

@@ -1,4 +1,3 @@
-# ruff: noqa: D401 - a measure's docstring is its definition, not an order
 """Measures of each party: talk, monologue, interruptions, answers, speech rate, level.
 
 One function per measure; its docstring is its definition. Each takes the facts of a block and
@@ -7,7 +6,8 @@ returns shape (calls, 2): agent, customer. "The party" is p, "the other party" i
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,13 @@ from speechqa.intervals import IntArray
 from speechqa.timing.facts import Facts
 from speechqa.timing.overlaps import BACKCHANNEL, FAILED, SUCCESSFUL
 from speechqa.timing.registry import Needs, Ratio, Reason, measure
-from speechqa.timing.rows import order_by_cell, quantile_by_cell, sum_by_cell
+from speechqa.timing.rows import (
+    max_by_call,
+    order_by_cell,
+    quantile_by_cell,
+    sum_by_call,
+    sum_by_cell,
+)
 
 _TURN = ("turn_pause_ms",)
 _ENTRY = ("backchannel_ms", "simultaneous_ms", "terminal_ms")
@@ -47,13 +53,7 @@ def talk_share(facts: Facts) -> Ratio:
 )
 def longest_monologue_ms(facts: Facts) -> IntArray:
     """Longest span of a turn of the party, first start to last end; 0 without a turn."""
-    longest = np.zeros(2 * facts.calls, dtype=np.int64)
-    ordered, offsets = order_by_cell(
-        facts.turns.end - facts.turns.start, facts.turn_cell, facts.calls
-    )
-    filled = np.flatnonzero(np.diff(offsets))
-    longest[filled] = ordered[offsets[filled + 1] - 1]
-    return longest.reshape(-1, 2)
+    return _of_turns(facts, max_by_call)
 
 
 @measure(
@@ -74,7 +74,7 @@ def interruptions(facts: Facts) -> IntArray:
     simultaneous start, if it starts less than `simultaneous_ms` after v; a terminal overlap, if
     v ends at most `terminal_ms` after u starts; else an interruption.
     """
-    return _entries(facts, facts.entries.kind >= FAILED)
+    return facts.entries[:, :, FAILED] + facts.entries[:, :, SUCCESSFUL]
 
 
 @measure(
@@ -88,7 +88,7 @@ def interruptions(facts: Facts) -> IntArray:
 )
 def interruptions_successful(facts: Facts) -> IntArray:
     """Number of the party's interruptions after which the other gave way: u ends after v."""
-    return _entries(facts, facts.entries.kind == SUCCESSFUL)
+    return facts.entries[:, :, SUCCESSFUL]
 
 
 @measure(
@@ -102,8 +102,9 @@ def interruptions_successful(facts: Facts) -> IntArray:
 )
 def interruption_overlap_ms(facts: Facts) -> IntArray:
     """Overlap lost to the party's interruptions: from the start of u to the first end of both."""
-    made = np.flatnonzero(facts.entries.kind >= FAILED)
-    return sum_by_cell(facts.entries.overlap[made], facts.entry_cell[made], facts.calls)
+    made = np.flatnonzero(facts.overlaps.kind >= FAILED)
+    lost = facts.overlaps.end[made] - facts.overlaps.start[made]
+    return sum_by_cell(lost, facts.overlaps.cell[made], facts.calls)
 
 
 @measure(
@@ -120,7 +121,7 @@ def backchannels(facts: Facts) -> IntArray:
     A backchannel is a talkspurt of at most `backchannel_ms` that starts strictly inside one of
     the other's and ends no later than it. It is listening, never an interruption.
     """
-    return _entries(facts, facts.entries.kind == BACKCHANNEL)
+    return facts.entries[:, :, BACKCHANNEL]
 
 
 @measure(
@@ -200,8 +201,7 @@ def speaking_rate(facts: Facts) -> Ratio:
 
     Counted like the articulation rate, with the same needs. Never per minute of call.
     """
-    spans = sum_by_cell(facts.turns.end - facts.turns.start, facts.turn_cell, facts.calls)
-    return Ratio(facts.rates.units, spans, 60_000, _rate_reason(facts))
+    return Ratio(facts.rates.units, _of_turns(facts, sum_by_call), 60_000, _rate_reason(facts))
 
 
 @measure(
@@ -220,8 +220,7 @@ def fast_share(facts: Facts) -> Ratio:
     A window is `rate_window_ms` of the party's own speech, one every `rate_hop_ms`; a word
     belongs to the windows in which it starts. Needs what the articulation rate needs.
     """
-    _, high = limits(facts)
-    return _window_share(facts, facts.rates.windows.units > high)
+    return _window_share(facts, beyond(facts, "fast"))
 
 
 @measure(
@@ -239,8 +238,7 @@ def slow_share(facts: Facts) -> Ratio:
 
     Windows are those of `fast_share`.
     """
-    low, _ = limits(facts)
-    return _window_share(facts, facts.rates.windows.units < low)
+    return _window_share(facts, beyond(facts, "slow"))
 
 
 @measure(
@@ -252,7 +250,7 @@ def slow_share(facts: Facts) -> Ratio:
 )
 def units(facts: Facts) -> NDArray[Any]:
     """Speech-rate units of the party: words, characters or digits, as the rates count them."""
-    return np.where(_transcribed(facts)[:, None], facts.rates.units, np.nan)
+    return np.where(facts.batch.transcribed[:, None], facts.rates.units, np.nan)
 
 
 @measure(
@@ -279,25 +277,29 @@ def level_dbfs(facts: Facts) -> NDArray[Any]:
 )
 def window_rate_p90(facts: Facts) -> NDArray[Any]:
     """90th percentile of the rates of the party's rate windows (linear interpolation)."""
-    ordered, offsets = order_by_cell(
-        facts.rates.windows.units, facts.rates.windows.cell, facts.calls
-    )
-    p90 = quantile_by_cell(ordered, offsets, 0.9) * 60_000 / facts.settings.rate_window_ms
-    return np.where(_rate_reason(facts) == 0, p90, np.nan)
+    p90 = []
+    for windows in facts.rates.windows:
+        call = windows.per_window(np.arange(facts.calls))
+        ordered, offsets = order_by_cell(windows.units, 2 * call, facts.calls)
+        p90.append(quantile_by_cell(ordered, offsets, 0.9)[:, 0])
+    rate = np.stack(p90, axis=1) * (60_000 / facts.settings.rate_window_ms)
+    return np.where(_rate_reason(facts) == 0, rate, np.nan)
 
 
-def limits(facts: Facts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the fewest and the most units of an ordinary window, for each window."""
-    minutes = facts.settings.rate_window_ms / 60_000
-    per_call = np.array(
-        [facts.settings.rate_limits.get(code or "", (0.0, np.inf)) for code in facts.batch.language]
-    ).reshape(-1, 2)
-    per_window = per_call[facts.rates.windows.cell // 2] * minutes
-    return per_window[:, 0], per_window[:, 1]
+def beyond(facts: Facts, pace: Literal["fast", "slow"]) -> tuple[NDArray[np.bool_], ...]:
+    """Return, for each party, which windows are beyond the limit of their call's language."""
+    found = []
+    for windows in facts.rates.windows:
+        limit = windows.per_window(facts.pace_limits[:, 1 if pace == "fast" else 0])
+        found.append(windows.units > limit if pace == "fast" else windows.units < limit)
+    return tuple(found)
 
 
-def _entries(facts: Facts, wanted: NDArray[np.bool_]) -> IntArray:
-    return sum_by_cell(None, facts.entry_cell[wanted], facts.calls)
+def _of_turns(facts: Facts, combine: Callable[[NDArray[Any], NDArray[Any]], IntArray]) -> IntArray:
+    """Combine the spans of each party's turns per call, shape (calls, 2)."""
+    span, customer = facts.turns.span, facts.turns.cell & 1
+    both = (span * (1 - customer), span * customer)
+    return np.stack([combine(own, facts.turns.offsets) for own in both], axis=1)
 
 
 def _answers(facts: Facts, q: float) -> NDArray[np.float64]:
@@ -305,22 +307,13 @@ def _answers(facts: Facts, q: float) -> NDArray[np.float64]:
     return quantile_by_cell(ordered, offsets, q)
 
 
-def _window_share(facts: Facts, beyond: NDArray[np.bool_]) -> Ratio:
-    cell = facts.rates.windows.cell
+def _window_share(facts: Facts, marked: tuple[NDArray[np.bool_], ...]) -> Ratio:
     why = _rate_reason(facts)
-    limited = [code in facts.settings.rate_limits for code in facts.batch.language]
-    unlimited = ~np.array(limited, dtype=np.bool_)[:, None]
-    why = np.where((why == 0) & unlimited, np.int8(Reason.NO_LIMITS), why)
-    return Ratio(
-        sum_by_cell(None, cell[beyond], facts.calls),
-        sum_by_cell(None, cell, facts.calls),
-        why=why,
-    )
-
-
-def _transcribed(facts: Facts) -> NDArray[np.bool_]:
-    words = facts.batch.words
-    return np.zeros(facts.calls, dtype=np.bool_) if words is None else words.known
+    why[(why == 0) & np.isnan(facts.pace_limits[:, :1])] = Reason.NO_LIMITS
+    windows = facts.rates.windows
+    parts = [sum_by_call(m, w.offsets) for m, w in zip(marked, windows, strict=True)]
+    wholes = [np.diff(w.offsets) for w in windows]
+    return Ratio(np.stack(parts, axis=1), np.stack(wholes, axis=1), why=why)
 
 
 def _rate_reason(facts: Facts) -> NDArray[np.int8]:
@@ -328,5 +321,5 @@ def _rate_reason(facts: Facts) -> NDArray[np.int8]:
     why = np.zeros((facts.calls, 2), dtype=np.int8)
     why[facts.rates.units < settings.rate_units] = Reason.FEW_UNITS
     why[facts.talk < settings.rate_speech_ms] = Reason.LITTLE_SPEECH
-    why[~_transcribed(facts)] = Reason.NO_TRANSCRIPT
+    why[~facts.batch.transcribed] = Reason.NO_TRANSCRIPT
     return why

@@ -1,4 +1,4 @@
-"""Words counted against speech: units per party, and the rate per window of own speech.
+"""Words counted against speech: units per party, and per window of the party's own speech.
 
 A word counts when there is voice activity of its party under it. Its place is where it starts,
 on the clock of the party's own speech (all talkspurts pushed together), which is what windows
@@ -15,123 +15,136 @@ from numpy.typing import NDArray
 
 from speechqa.intervals import IntArray
 from speechqa.settings import TimingSettings
-from speechqa.timing.batch import AGENT, CUSTOMER, CallBatch, Words
+from speechqa.timing.batch import CallBatch, Words
 from speechqa.timing.lanes import Lanes
 
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Rate windows of a block of calls, by call, then party, then time.
+    """Rate windows of one party: window ``j`` of a call begins ``j`` hops into its speech.
 
     Parameters
     ----------
-    cell
-        ``2 * call + party`` of each window, sorted.
-    start, end
-        From the first to the last moment of its speech, on the block's clock.
+    offsets
+        Shape (calls + 1,).
     units
-        Units that start in it.
+        Units that start in each window.
     """
 
-    cell: IntArray
-    start: IntArray
-    end: IntArray
+    offsets: IntArray
     units: IntArray
+
+    def per_window(self, of_calls: NDArray[Any]) -> NDArray[Any]:
+        """Return each window's entry of something told per call."""
+        return np.repeat(of_calls, np.diff(self.offsets))
 
 
 @dataclass(frozen=True, eq=False)
 class Rates:
-    """Units per call and party, shape (calls, 2), and the windows."""
+    """Units per call and party, shape (calls, 2), and each party's windows."""
 
     units: IntArray
-    windows: Windows
+    windows: tuple[Windows, Windows]
 
 
 def count_units(batch: CallBatch, lanes: Lanes, settings: TimingSettings) -> Rates:
     """Count the units of every call, party and window of the block."""
-    calls = len(batch)
-    if batch.words is None or batch.words.offsets[-1] == batch.words.offsets[0]:
-        nothing = np.empty(0, dtype=np.int64)
-        return Rates(
-            np.zeros((calls, 2), dtype=np.int64), Windows(nothing, nothing, nothing, nothing)
-        )
-    agent = _party(batch.words, AGENT, lanes.agent_start, lanes.agent_end, lanes, settings)
-    customer = _party(
-        batch.words, CUSTOMER, lanes.customer_start, lanes.customer_end, lanes, settings
+    units, windows = zip(
+        *(_party(words, party, lanes, settings) for party, words in enumerate(batch.words)),
+        strict=True,
     )
-    columns = [np.concatenate(pair) for pair in zip(agent[1], customer[1], strict=True)]
-    order = np.argsort(columns[0], kind="stable")
-    windows = Windows(*(column[order] for column in columns))
-    return Rates(np.stack([agent[0], customer[0]], axis=1), windows)
+    return Rates(np.stack(units, axis=1), (windows[0], windows[1]))
+
+
+def window_spans(
+    spurts: IntArray, low: IntArray, settings: TimingSettings
+) -> tuple[IntArray, IntArray]:
+    """Return where windows that begin at `low` in a call's own speech start and end.
+
+    Examples
+    --------
+    >>> spurts = np.array([[0, 9000], [20_000, 29_000]])
+    >>> window_spans(spurts, np.array([5000]), TimingSettings())[1].tolist()
+    [26000]
+    """
+    spoken = np.append(0, np.cumsum(spurts[:, 1] - spurts[:, 0]))
+    high = low + settings.rate_window_ms
+    head = np.searchsorted(spoken, low, side="right") - 1
+    tail = np.searchsorted(spoken, high) - 1
+    return spurts[head, 0] + low - spoken[head], spurts[tail, 0] + high - spoken[tail]
 
 
 def _party(
-    words: Words,
+    words: Words, party: int, lanes: Lanes, settings: TimingSettings
+) -> tuple[IntArray, Windows]:
+    """Return units per call and the windows of one party."""
+    clock = lanes.clock
+    rows = slice(int(words.offsets[0]), int(words.offsets[-1]))
+    if len(lanes.own(party)[0]) == 0 or rows.start == rows.stop:
+        nothing = np.zeros(clock.calls + 1, dtype=np.int64)
+        return nothing[1:], Windows(nothing, nothing[:0])
+    base = clock.bases(words.offsets)
+    begin = base + np.minimum(words.start[rows], clock.last)
+    units = np.array(words.units[rows], dtype=np.int64)
+    stop = words.end[rows]
+    units[_voiceless(begin, base, stop, lanes.own(party), clock.last)] = 0
+    running = np.zeros(len(units) + 1, dtype=np.int64)
+    np.cumsum(units, out=running[1:])
+    bounds = running[np.asarray(words.offsets) - rows.start]
+    own = lanes.spoken(party)[lanes.own_offsets[party]]
+    count = np.maximum(np.diff(own) - settings.rate_window_ms, -settings.rate_hop_ms)
+    count = count // settings.rate_hop_ms + 1
+    offsets = np.zeros(clock.calls + 1, dtype=np.int64)
+    np.cumsum(count, out=offsets[1:])
+    in_windows = _window_units(begin, running, count, own, party, lanes, settings)
+    return np.diff(bounds), Windows(offsets, in_windows)
+
+
+def _voiceless(
+    begin: IntArray,
+    base: IntArray,
+    stop: NDArray[Any],
+    spurts: tuple[IntArray, IntArray],
+    last_instant: int,
+) -> IntArray:
+    """Return the words that lie in a pause; few do, so only those that begin in one are read."""
+    start, end = spurts
+    before = np.append(np.searchsorted(begin, start), len(begin))
+    last = np.maximum(before - 1, 0)
+    quiet = begin[last] >= np.append(-1, end)
+    quiet &= before > np.append(0, before[:-1])
+    pause = np.flatnonzero(quiet)
+    first = np.searchsorted(begin, np.append(-1, end)[pause])
+    count = before[pause] - first
+    word = np.repeat(first - (np.cumsum(count) - count), count) + np.arange(count.sum())
+    following = np.append(start, np.iinfo(np.int64).max)[pause]
+    over = base[word] + np.minimum(stop[word], last_instant)
+    return np.asarray(word[over <= np.repeat(following, count)])
+
+
+def _window_units(
+    begin: IntArray,
+    running: IntArray,
+    count: IntArray,
+    own: IntArray,
     party: int,
-    start: IntArray,
-    end: IntArray,
     lanes: Lanes,
     settings: TimingSettings,
-) -> tuple[IntArray, tuple[IntArray, IntArray, IntArray, IntArray]]:
-    """Return units per call, and cell, start, end and units of each window of one party."""
-    clock = lanes.clock
-    if len(start) == 0:
-        nothing = np.empty(0, dtype=np.int64)
-        return np.zeros(clock.calls, dtype=np.int64), (nothing, nothing, nothing, nothing)
-    begin, stop, units = _own_words(words, party, lanes)
-    spoken = np.zeros(len(start) + 1, dtype=np.int64)
-    np.cumsum(end - start, out=spoken[1:])
-    place, voiced = _place(begin, stop, start, end, spoken)
-    running = np.zeros(len(units) + 1, dtype=np.int64)
-    np.cumsum(units * voiced, out=running[1:])
-    bounds = clock.offsets(begin)
-    own = spoken[clock.offsets(start)]
-    windows = np.maximum(np.diff(own) - settings.rate_window_ms, -settings.rate_hop_ms)
-    count = windows // settings.rate_hop_ms + 1
-    call = np.repeat(np.arange(clock.calls, dtype=np.int64), count)
-    first = np.repeat(np.cumsum(count) - count, count)
-    low = own[call] + (np.arange(len(call)) - first) * settings.rate_hop_ms
-    high = low + settings.rate_window_ms
-    inside = running[np.searchsorted(place, high)] - running[np.searchsorted(place, low)]
-    head = np.searchsorted(spoken, low, side="right") - 1
-    tail = np.searchsorted(spoken, high) - 1
-    return running[bounds[1:]] - running[bounds[:-1]], (
-        2 * call + party,
-        start[head] + low - spoken[head],
-        start[tail] + high - spoken[tail],
-        inside,
-    )
-
-
-def _own_words(words: Words, party: int, lanes: Lanes) -> tuple[IntArray, IntArray, NDArray[Any]]:
-    """Return start, end and units of one party's words on the clock, in order of start."""
-    rows = slice(words.offsets[0], words.offsets[-1])
-    mine = np.flatnonzero(words.party[rows] == party)
-    base = lanes.clock.bases(words.offsets)[mine]
-    last = (1 << lanes.clock.shift) - 1
-    begin = base + np.clip(words.start[rows][mine], 0, last)
-    stop = base + np.clip(words.end[rows][mine], 0, last)
-    units = words.units[rows][mine]
-    if (begin[1:] < begin[:-1]).any():
-        order = np.argsort(begin, kind="stable")
-        begin, stop, units = begin[order], stop[order], units[order]
-    return begin, stop, units
-
-
-def _place(
-    begin: IntArray, stop: IntArray, start: IntArray, end: IntArray, spoken: IntArray
-) -> tuple[IntArray, NDArray[np.bool_]]:
-    """Return each word's place in the party's own speech, and whether voice is under it."""
-    # Few talkspurts are looked up among many words, never the other way round.
-    bounds = np.searchsorted(begin, start)
-    count = np.diff(bounds, append=len(begin))
-    early = int(bounds[0])
-    close = np.repeat(end, count)
-    following = np.append(start[1:], np.iinfo(np.int64).max)
-    place = np.zeros(len(begin), dtype=np.int64)
-    voiced = np.empty(len(begin), dtype=np.bool_)
-    voiced[:early] = stop[:early] > start[0]
-    late = begin[early:]
-    place[early:] = np.minimum(late, close) + np.repeat(spoken[:-1] - start, count)
-    voiced[early:] = (late < close) | (stop[early:] > np.repeat(following, count))
-    return place, voiced
+) -> IntArray:
+    """Return the units of each window, from the units before each edge between hops."""
+    hops = settings.rate_window_ms // settings.rate_hop_ms
+    call = np.flatnonzero(count)
+    edges = count[call] + hops
+    first = np.cumsum(edges) - edges
+    step = np.arange(edges.sum()) - np.repeat(first, edges)
+    at = np.repeat(own[call], edges) + step * settings.rate_hop_ms
+    start, _ = lanes.own(party)
+    spoken = lanes.spoken(party)
+    row = np.maximum(np.searchsorted(spoken, at) - 1, 0)
+    # A word in a pause is placed where the pause is cut out, hence the end before it.
+    instant = start[row] + at - spoken[row]
+    instant[first] = lanes.clock.base[call]
+    before = running[np.searchsorted(begin, instant)]
+    low = np.repeat(first - (np.cumsum(count[call]) - count[call]), count[call])
+    low += np.arange(len(low))
+    return np.asarray(before[low + hops] - before[low])

@@ -192,22 +192,31 @@ def evaluate(one: Measure, facts: Facts, refused: NDArray[np.int8]) -> Column:
     """Make one measure of a block; `refused` is `refusals` for its needs."""
     found = one.compute(facts)
     if isinstance(found, Ratio):
-        unfit = found.denominator == 0
-        values = found.scale * found.numerator / np.where(unfit, 1, found.denominator)
-        why = unfit.astype(np.int8) * np.int8(one.empty)
-        if found.why is not None:
-            why = np.where(found.why, found.why, why)
-        why = np.where(refused, refused, why)
-        out = (why == Reason.NO_TRANSCRIPT) | (refused != 0)
-        numerator, denominator = (
-            np.where(out, 0, part) for part in (found.numerator, found.denominator)
-        )
-        return Column(values, why, numerator, denominator, found.scale)
-    why = refused
-    if found.dtype.kind == "f":
-        unknown = np.isnan(found)
-        why = np.where(refused == 0, unknown.astype(np.int8) * np.int8(one.empty), refused)
-    return Column(found, why)
+        return _divided(found, one, refused)
+    if found.dtype.kind != "f":
+        return Column(found, refused)
+    return Column(found, _first_reason(refused, np.isnan(found), one.empty))
+
+
+def _divided(ratio: Ratio, one: Measure, refused: NDArray[np.int8]) -> Column:
+    unfit = ratio.denominator == 0
+    numerator, denominator = ratio.numerator, ratio.denominator
+    values = ratio.scale * numerator / np.maximum(denominator, 1)
+    given = refused
+    if ratio.why is not None:
+        given = np.where(refused, refused, ratio.why)
+    out = (given == Reason.NO_TRANSCRIPT) | (refused != 0)
+    if out.any():
+        numerator, denominator = numerator * ~out, denominator * ~out
+    why = _first_reason(given, unfit, one.empty)
+    return Column(values, why, numerator, denominator, ratio.scale)
+
+
+def _first_reason(
+    given: NDArray[np.int8], unknown: NDArray[np.bool_], empty: Reason
+) -> NDArray[np.int8]:
+    """Return the reasons `given`, and where there is none, `empty` for what is `unknown`."""
+    return np.where(given, given, unknown * np.int8(empty)) if unknown.any() else given
 
 
 _BY_LAYOUT: dict[Needs, dict[Layout, Reason]] = {

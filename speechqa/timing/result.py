@@ -17,9 +17,12 @@ from numpy.typing import NDArray
 
 from speechqa.settings import TimingSettings
 from speechqa.timing import call_measures, party_measures
-from speechqa.timing.batch import PARTIES, CallBatch
-from speechqa.timing.events import Tables, events_of, gaps_of
-from speechqa.timing.facts import Facts, gather
+from speechqa.timing.batch import PARTIES, CallBatch, Layout
+from speechqa.timing.events import Tables, events_of, gap_rows
+from speechqa.timing.facts import Facts, clock_of, conversation, gather
+from speechqa.timing.gaps import find_gaps
+from speechqa.timing.holds import find_holds
+from speechqa.timing.lanes import merge
 from speechqa.timing.registry import Column, Measure, Reason, evaluate, reason_text, refusals
 
 MEASURES: Mapping[str, Measure] = MappingProxyType(
@@ -32,8 +35,8 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
 )
 """Every measure by name, in the order of a row."""
 
-BLOCK_TALKSPURTS = 65_536
-"""Talkspurts per block: the columns of a block stay in a processor's second-level cache."""
+BLOCK_TALKSPURTS = 98_304
+"""Talkspurts per block: few enough for the cache, enough to spread the cost of the calls."""
 
 BLOCK_CALLS = 65_536
 
@@ -107,7 +110,14 @@ class BatchMeasures:
         500
         """
         tables, place = self._find(call)
-        return gaps_of(tables, place)
+        batch = tables.batch.calls(place, place + 1)
+        layout = Layout(int(batch.layout[0]))
+        if layout in (Layout.AGENT_ONLY, Layout.CUSTOMER_ONLY):
+            return []
+        lanes = merge(batch.agent, batch.customer, clock_of(batch, self.settings))
+        holds = find_holds(batch, lanes, *conversation(lanes), self.settings)
+        gaps = find_gaps(batch, lanes, holds, self.settings, shortest_ms=1)
+        return gap_rows(gaps, lanes.clock, 0, layout)
 
     def pool(self, name: str, calls: Sequence[int] | None = None) -> NDArray[np.float64]:
         """Return a ratio over several calls: their numerators over their denominators.
@@ -199,7 +209,7 @@ def _measure(facts: Facts) -> BatchMeasures:
         if kind not in refused:
             refused[kind] = refusals(one, facts)
         columns[name] = evaluate(one, facts, refused[kind])
-    return BatchMeasures(facts.settings, columns, [Tables.of(facts)])
+    return BatchMeasures(facts.settings, columns, [Tables.of(facts, columns["fast_share"])])
 
 
 def _join(parts: list[Column]) -> Column:

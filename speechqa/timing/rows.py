@@ -22,9 +22,7 @@ def sum_by_call(values: NDArray[Any], offsets: NDArray[Any]) -> IntArray:
     >>> sum_by_call(np.array([3, 4, 5]), np.array([0, 2, 2, 3])).tolist()
     [7, 0, 5]
     """
-    running = np.zeros(len(values) + 1, dtype=np.int64)
-    np.cumsum(values, out=running[1:])
-    return np.asarray(running[offsets[1:]] - running[offsets[:-1]])
+    return _reduce(np.add, values, offsets)
 
 
 def max_by_call(values: NDArray[Any], offsets: NDArray[Any]) -> IntArray:
@@ -35,11 +33,16 @@ def max_by_call(values: NDArray[Any], offsets: NDArray[Any]) -> IntArray:
     >>> max_by_call(np.array([3, 4, 5]), np.array([0, 2, 2, 3])).tolist()
     [4, 0, 5]
     """
-    largest = np.zeros(len(offsets) - 1, dtype=np.int64)
+    return _reduce(np.maximum, values, offsets)
+
+
+def _reduce(operation: np.ufunc, values: NDArray[Any], offsets: NDArray[Any]) -> IntArray:
+    # `reduceat` takes the next row for an empty group, and refuses a start past the end.
+    found = np.zeros(len(offsets) - 1, dtype=np.int64)
     filled = np.flatnonzero(offsets[1:] > offsets[:-1])
     if len(filled):
-        largest[filled] = np.maximum.reduceat(values, offsets[filled])
-    return largest
+        found[filled] = operation.reduceat(values, offsets[filled], dtype=np.int64)
+    return found
 
 
 def sum_by_cell(values: NDArray[Any] | None, cell: IntArray, calls: int) -> IntArray:

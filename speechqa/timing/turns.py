@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from speechqa.intervals import IntArray
 from speechqa.settings import TimingSettings
@@ -27,24 +26,27 @@ class Turns:
         Shape (calls + 1,).
     start, end
         First start to last end of the turn's talkspurts.
-    speech
-        Sum of those talkspurts, ms.
-    party
-        0 agent, 1 customer.
-    change
-        Whether the turn before, in the same call, is the other party's.
-    offset
-        Floor transfer offset where `change`: start minus the end of the turn before; negative
-        when they overlap. Meaningless elsewhere.
+    cell
+        ``2 * call + party``.
+    taken
+        Rows whose turn before, in the same call, is the other party's.
     """
 
     offsets: IntArray
     start: IntArray
     end: IntArray
-    speech: IntArray
-    party: NDArray[np.int8]
-    change: BoolArray
-    offset: IntArray
+    cell: IntArray
+    taken: IntArray
+
+    @property
+    def span(self) -> IntArray:
+        """From first start to last end of each turn, ms."""
+        return self.end - self.start
+
+    @property
+    def transfer(self) -> IntArray:
+        """Floor transfer offset of each row `taken`; negative where the two turns overlap."""
+        return self.start[self.taken] - self.end[self.taken - 1]
 
 
 def find_turns(lanes: Lanes, settings: TimingSettings) -> Turns:
@@ -52,31 +54,20 @@ def find_turns(lanes: Lanes, settings: TimingSettings) -> Turns:
     kept = np.flatnonzero(~_contained(lanes))
     start, end, customer = lanes.start[kept], lanes.end[kept], lanes.customer[kept]
     # Calls lie further apart than the pause, so the last turn of a call ends here too.
-    cut = (customer[1:] != customer[:-1]) | (start[1:] - end[:-1] > settings.turn_pause_ms)
+    cut = customer[1:] != customer[:-1]
+    cut |= start[1:] - end[:-1] > settings.turn_pause_ms
     inner = np.flatnonzero(cut) + 1
     heads = np.concatenate([np.zeros(min(len(kept), 1), dtype=np.int64), inner])
     tails = np.append(inner, len(kept))[: len(heads)] - 1
-    spoken = np.zeros(len(kept) + 1, dtype=np.int64)
-    np.cumsum(end - start, out=spoken[1:])
-    turn_start, turn_end, party = start[heads], end[tails], customer[heads].astype(np.int8)
-    offset = np.zeros(len(heads), dtype=np.int64)
-    offset[1:] = turn_start[1:] - turn_end[:-1]
-    call = lanes.clock.call(turn_start)
-    change = np.zeros(len(heads), dtype=np.bool_)
-    change[1:] = (party[1:] != party[:-1]) & (call[1:] == call[:-1])
-    return Turns(
-        lanes.clock.offsets(turn_start),
-        turn_start,
-        turn_end,
-        spoken[tails + 1] - spoken[heads],
-        party,
-        change,
-        offset,
-    )
+    turn_start = start[heads]
+    cell = 2 * lanes.clock.call(turn_start) + customer[heads]
+    # Cells 2c and 2c + 1 are the two parties of one call: they differ in the last bit only.
+    taken = np.flatnonzero((cell[1:] ^ cell[:-1]) == 1) + 1
+    return Turns(lanes.clock.offsets(turn_start), turn_start, end[tails], cell, taken)
 
 
 def _contained(lanes: Lanes) -> BoolArray:
     contained = lanes.reach >= lanes.end
-    tie = np.flatnonzero(lanes.start[1:] == lanes.start[:-1])
+    tie = lanes.ties
     contained[tie] |= lanes.end[tie + 1] > lanes.end[tie]
     return contained
