@@ -297,6 +297,19 @@ def test_a_length_that_the_header_hides_is_limited_while_decoding(tmp_path: Path
     assert refusal(path, AudioSettings(max_duration_s=3)).reason_code == "too-long"
 
 
+def test_an_mp3_that_states_no_length_is_limited_before_it_is_decoded(tmp_path: Path) -> None:
+    plain = clean("mp3-cbr", seconds=4.0)
+    frame = find_frame(plain, start=find_frame(plain) + 100)  # behind the Xing header
+    path = saved(tmp_path, plain[frame:] * 20)
+    tracemalloc.start()
+    error = refusal(path, AudioSettings(max_duration_s=60))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert error.reason_code == "too-long"
+    assert peak < 10e6
+    assert read_recording(path, AUDIO).duration_ms == pytest.approx(80_000, rel=0.03)
+
+
 def test_size_on_disk_and_size_in_memory_have_limits_of_their_own(tmp_path: Path) -> None:
     path = saved(tmp_path, clean("flac", seconds=10.0))
     assert refusal(path, AudioSettings(max_bytes=1000)).reason_code == "too-large"

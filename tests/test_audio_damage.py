@@ -118,3 +118,34 @@ def test_real_conversations_raise_no_alarm() -> None:
     alarms = [str(item) for path in files for item in read_recording(path, SETTINGS).damage]
     print(f"\n{len(files)} real recordings: {len(alarms)} false alarms")
     assert alarms == []
+
+
+@pytest.mark.parametrize("kind", ["flac", "ogg-vorbis", "ogg-opus"])
+def test_two_streams_in_one_file_are_read_in_order_with_one_jump(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "joined.bin"
+    path.write_bytes(clean(kind, seconds=5.0) + clean(kind, seconds=7.0, seed=9))
+    recording = read_recording(path, SETTINGS)
+    assert recording.duration_ms == pytest.approx(12_000, abs=50)
+    jumps = [item for item in recording.damage if item.kind == "clock-jump"]
+    assert len(jumps) == 1
+    assert recording.unreliable_from_ms == pytest.approx(5000, abs=50)
+
+
+@pytest.mark.parametrize("kind", ["mp3-cbr", "mp3-vbr"])
+def test_two_mp3_in_one_file_are_both_read(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "joined.mp3"
+    path.write_bytes(clean(kind, seconds=5.0) + clean(kind, seconds=7.0, seed=9))
+    recording = read_recording(path, SETTINGS)
+    assert recording.duration_ms == pytest.approx(12_000, abs=250)
+    assert [item.kind for item in recording.damage] == ["wrong-length"]
+
+
+def test_every_kind_of_damage_in_the_code_is_explained() -> None:
+    import re
+
+    import speechqa.audio as package
+    from speechqa.audio.recording import KINDS as EXPLAINED
+
+    text = "".join(path.read_text() for path in Path(package.__path__[0]).glob("*.py"))
+    used = set(re.findall(r'Damage\(\s*"([a-z-]+)"', text))
+    assert used == set(EXPLAINED)

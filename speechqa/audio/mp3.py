@@ -17,7 +17,7 @@ from speechqa.audio.mpeg import FrameHeader, find_frame, frame_header, same_stre
 from speechqa.audio.recording import Damage, FloatArray
 from speechqa.audio.sniff import id3_bytes
 from speechqa.audio.source import Source
-from speechqa.audio.stream import Layout
+from speechqa.audio.stream import Layout, too_long
 from speechqa.errors import CallError
 
 _DECODER_DELAY = 529
@@ -48,8 +48,17 @@ class Gap:
 class Mp3Decoder:
     """One MP3 file, or the MP3 payload of a WAV file."""
 
-    def __init__(self, source: Source, start: int, stop: int, *, container: str = "mp3") -> None:
+    def __init__(
+        self,
+        source: Source,
+        start: int,
+        stop: int,
+        *,
+        max_duration_s: int,
+        container: str = "mp3",
+    ) -> None:
         self._source = source
+        self._max_duration_s = max_duration_s
         self.damage: list[Damage] = []
         self._places: list[tuple[int, int]] = []
         self._gaps: list[Gap] = []
@@ -140,6 +149,8 @@ class Mp3Decoder:
                     gap_from = None
                 self._first = self._first or header
                 self._places.append((at, header.size))
+                if len(self._places) * header.samples > self._max_duration_s * header.rate_hz:
+                    raise too_long(self._max_duration_s)
                 self._kbps.append(header.bitrate_kbps)
                 at += header.size
                 continue
@@ -195,7 +206,7 @@ class Mp3Decoder:
         if self._xing is not None and self._xing.frames:
             frames = self._xing.frames * self._first.samples
             return max(0, frames - self._xing.delay - self._xing.padding)
-        return None
+        return (len(self._places) + sum(gap.frames for gap in self._gaps)) * self._first.samples
 
     def _place_gaps(self) -> None:
         """Give each gap its length in frames, and say from where times cannot be trusted."""

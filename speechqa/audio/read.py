@@ -116,7 +116,7 @@ def _open(source: Source, found: Sniffed, settings: AudioSettings) -> Decoder:
     if found.name == "wav":
         return _wav(source, settings)
     if found.name == "mp3":
-        return Mp3Decoder(source, start, stop)
+        return Mp3Decoder(source, start, stop, max_duration_s=settings.max_duration_s)
     if found.name == "amr":
         return AmrDecoder(source, start)
     if found.name in ("aiff", "au"):
@@ -170,7 +170,13 @@ def _wav(source: Source, settings: AudioSettings) -> Decoder:
     if wav.format.tag in (PCM, FLOAT, ALAW, MULAW):
         return WavDecoder(source, wav)
     if wav.format.tag == MP3:
-        return Mp3Decoder(source, wav.data_at, wav.data_at + wav.data_bytes, container="wav")
+        return Mp3Decoder(
+            source,
+            wav.data_at,
+            wav.data_at + wav.data_bytes,
+            max_duration_s=settings.max_duration_s,
+            container="wav",
+        )
     decoder = LibavDecoder(Window(source, 0, source.size_bytes), "wav", "wav")
     decoder.damage.extend(wav.damage)
     missing = (wav.stated_bytes or 0) - wav.data_bytes

@@ -37,12 +37,12 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One thing that was wrong with a file, in the words of a person.
+    """One thing that was wrong with a file, in the words of a person; `KINDS` lists them.
 
     Attributes
     ----------
     kind
-        Stable kebab-case name, e.g. ``"lost-audio"``; reports group by it. `KINDS` explains each.
+        Stable kebab-case name, e.g. ``"lost-audio"``; reports group by it.
     at_ms
         Where in the recording, or None when it concerns the whole or the place is unknown.
     lost_ms

@@ -93,13 +93,15 @@ def check_policy(layout: Layout, settings: AudioSettings) -> None:
         )
     frames = layout.stated_frames
     if frames is not None and frames > settings.max_duration_s * layout.rate_hz:
-        raise _too_long(frames / layout.rate_hz, settings, "the header states")
+        raise too_long(settings.max_duration_s, frames / layout.rate_hz)
 
 
-def _too_long(seconds: float, settings: AudioSettings, who: str) -> CallError:
+def too_long(limit_s: int, stated_s: float | None = None) -> CallError:
+    """Return the error for a recording longer than the policy allows."""
+    found = "it holds more" if stated_s is None else f"the header states {stated_s:.0f} s"
     return CallError(
         "too-long",
-        f"{who} {seconds:.0f} s; at most {settings.max_duration_s} s are accepted",
+        f"at most {limit_s} s are accepted, and {found}",
         hint="if calls are that long here, raise audio.max_duration_s",
     )
 
@@ -160,7 +162,7 @@ class Timeline:
             yield self._cleaned(piece)
             self._clock += piece.shape[1]
             if self._clock > self._settings.max_duration_s * self.layout.rate_hz:
-                raise _too_long(self._clock / self.layout.rate_hz, self._settings, "decoded so far")
+                raise too_long(self._settings.max_duration_s)
 
     def _frames(self, ms: int) -> int:
         return self.layout.rate_hz * ms // 1000
