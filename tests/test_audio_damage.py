@@ -149,3 +149,20 @@ def test_every_kind_of_damage_in_the_code_is_explained() -> None:
     text = "".join(path.read_text() for path in Path(package.__path__[0]).glob("*.py"))
     used = set(re.findall(r'Damage\(\s*"([a-z-]+)"', text))
     assert used == set(EXPLAINED)
+
+
+def test_the_docs_explain_every_kind_of_damage_and_every_reason() -> None:
+    import re
+
+    import speechqa
+    from speechqa.audio.recording import KINDS as EXPLAINED
+
+    package = Path(speechqa.__file__).parent
+    docs = (package.parent / "docs" / "audio.md").read_text()
+    told = set(re.findall(r"`([a-z]+(?:-[a-z]+)*)`", docs))
+    text = "".join(
+        path.read_text() for part in ("audio", "metadata") for path in (package / part).glob("*.py")
+    )
+    reasons = set(re.findall(r'CallError\(\s*"([a-z-]+)"', text))
+    assert len(reasons) > 20
+    assert (set(EXPLAINED) | reasons) - told == set()
