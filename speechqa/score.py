@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from speechqa.rulebook.book import Rulebook
@@ -57,15 +58,6 @@ class Line:
     potential: float
     reason: str = ""
     note: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what is stored of a line: its numbers, and the arithmetic as text."""
-        return {
-            "rule": self.rule,
-            "points": self.points,
-            "potential": self.potential,
-            "text": self.text,
-        }
 
     @property
     def text(self) -> str:
@@ -131,7 +123,7 @@ class Score:
             "reason": self.reason or None,
             "sections": [dict(section) for section in self.sections],
             "review": list(self.review),
-            "lines": [line.as_dict() for line in self.lines],
+            "lines": [_shown(line) for line in self.lines],
         }
 
 
@@ -220,18 +212,55 @@ def _line(rule: Any, result: RuleResult, weight: float) -> Line:
     if result.outcome == "violated" and not is_charged(result):
         other = next(hit["charged_by"] for hit in result.hits if "charged_by" in hit)
         earned, note = 1.0, f"the same words are charged by {other}"
-    return Line(
+    return _make_line(
         result.rule,
         rule.section,
         result.outcome,
         rule.severity,
+        weight,
+        earned,
+        applies,
+        result.reason,
+        note,
+    )
+
+
+@lru_cache(maxsize=65_536)
+def _make_line(
+    rule: str,
+    section: str,
+    outcome: str,
+    severity: str,
+    weight: float,
+    earned: float,
+    applies: bool,
+    reason: str,
+    note: str,
+) -> Line:
+    """Return a line; remembered, since most lines of a night are one of a few thousand."""
+    return Line(
+        rule,
+        section,
+        outcome,
+        severity,
         round(weight, 6),
         round(earned, 6),
         round(weight * earned, 6) if applies else 0.0,
         round(weight, 6) if applies else 0.0,
-        result.reason,
+        reason,
         note,
     )
+
+
+@lru_cache(maxsize=65_536)
+def _shown(line: Line) -> dict[str, Any]:
+    """Return what is stored of a line: its numbers, and the arithmetic as text. Do not change."""
+    return {
+        "rule": line.rule,
+        "points": line.points,
+        "potential": line.potential,
+        "text": line.text,
+    }
 
 
 def _fails(book: Rulebook, result: RuleResult) -> bool:

@@ -100,7 +100,9 @@ class Lexicon:
         self.patterns: list[Pattern] = []
         self._similar: list[SimilarPhrase] = []
         self._allowed: list[SimilarPhrase] = []
-        self._filters: dict[bool, tuple[Any, list[int]]] | None = None
+        self._filter: Any = None
+        self._sounds: list[int] = []
+        self._list_of: list[int] = []
         self._index: SimilarIndex | None = None
         self._allow_index: SimilarIndex | None = None
 
@@ -127,7 +129,10 @@ class Lexicon:
         coded = [sound_source(parts) for text in words.sounds_like for parts in self._expand(text)]
         made.sounds = alternation([source for source in coded if source])
         self.lists.append(made)
-        self._filters = None
+        self._list_of.extend([key] * (len(self.patterns) - len(self._list_of)))
+        if made.sounds:
+            self._sounds.append(key)
+        self._filter = None
         return key
 
     def _regexes(self, sources: Sequence[str]) -> list[str]:
@@ -162,24 +167,24 @@ class Lexicon:
         self._allowed.extend(SimilarPhrase(key, parts, threshold) for parts in self._expand(phrase))
         self._allow_index = None
 
-    def potential(self, data: bytes, anchored: bool) -> frozenset[int]:
-        """Return the numbers of the patterns that may match somewhere in `data`."""
-        if self._filters is None:
-            self._filters = {kind: self._make_filter(kind) for kind in (False, True)}
-        literal_filter, numbers = self._filters[anchored]
-        if literal_filter is None or not data:
-            return frozenset()
-        return frozenset(numbers[at] for at in literal_filter.Match(data, True))
+    def potential(self, data: bytes) -> list[int]:
+        """Return the numbers of the patterns that may match somewhere in `data`.
 
-    def _make_filter(self, anchored: bool) -> tuple[Any, list[int]]:
-        numbers = [n for n, pattern in enumerate(self.patterns) if pattern.anchored is anchored]
-        if not numbers:
-            return None, []
-        literal_filter = re2._re2.Filter()
-        for number in numbers:
-            literal_filter.Add(self.patterns[number].filter_source, _options())
-        literal_filter.Compile()
-        return literal_filter, numbers
+        Parameters
+        ----------
+        data
+            The passages of a stream. Anchored patterns run on utterances, but the literals they
+            need stand in the passages all the same.
+        """
+        if self._filter is None and self.patterns:
+            self._filter = re2._re2.Filter()
+            for pattern in self.patterns:
+                self._filter.Add(pattern.filter_source, _options())
+            self._filter.Compile()
+        if self._filter is None or not data:
+            return []
+        found: list[int] = self._filter.Match(data, True)
+        return found
 
     def similar_in(self, parts: Sequence[str]) -> dict[int, list[SimilarHit]]:
         """Return the fuzzy hits in a stream's tokens, by key."""
@@ -201,40 +206,51 @@ def _by_key(hits: Sequence[SimilarHit]) -> dict[int, list[SimilarHit]]:
     return dict(grouped)
 
 
-class _Side:
+class Side:
     """One party's stream and what has been searched in it so far."""
 
     def __init__(self, stream: Stream, lexicon: Lexicon) -> None:
         self.stream = stream
         self.lexicon = lexicon
         self._potential: frozenset[int] | None = None
+        self._active: frozenset[int] | None = None
         self._similar: dict[int, list[SimilarHit]] | None = None
         self._coded: Text | None = None
         self._allowed: dict[int, list[SimilarHit]] | None = None
 
     @property
     def potential(self) -> frozenset[int]:
+        """Numbers of the patterns that may match."""
         if self._potential is None:
-            stream, lexicon = self.stream, self.lexicon
-            self._potential = lexicon.potential(stream.passages.data, False) | lexicon.potential(
-                stream.utterances.data, True
-            )
+            self._potential = frozenset(self.lexicon.potential(self.stream.passages.data))
         return self._potential
 
     @property
+    def active(self) -> frozenset[int]:
+        """Keys of the lists that may find something; all others find nothing."""
+        if self._active is None:
+            keys = {self.lexicon._list_of[number] for number in self.potential}
+            keys.update(self.similar, self.lexicon._sounds)
+            self._active = frozenset(keys)
+        return self._active
+
+    @property
     def similar(self) -> dict[int, list[SimilarHit]]:
+        """Fuzzy hits by list."""
         if self._similar is None:
             self._similar = self.lexicon.similar_in(self.stream.tokens)
         return self._similar
 
     @property
     def allowed(self) -> dict[int, list[SimilarHit]]:
+        """Prescribed wording by allow-list entry."""
         if self._allowed is None:
             self._allowed = self.lexicon.allowed_in(self.stream.tokens)
         return self._allowed
 
     @property
     def coded(self) -> Text:
+        """The stream as codes of sound."""
         if self._coded is None:
             self._coded = self.stream.coded(codes(self.stream.tokens))
         return self._coded
@@ -263,10 +279,10 @@ class Heard:
         self.words = words
         self.lang = lang
         self.lexicon = lexicon
-        self._sides: dict[str, _Side] = {}
+        self._sides: dict[str, Side] = {}
         self._by_party: dict[str, list[Word]] | None = None
 
-    def side(self, party: str) -> _Side:
+    def side(self, party: str) -> Side:
         """Return the party's side, made on first use."""
         if party not in self._sides:
             if self._by_party is None:
@@ -274,7 +290,7 @@ class Heard:
                 for word in self.words:
                     self._by_party.setdefault(word.party, []).append(word)
             words = self.words if party == "any" else self._by_party.get(party, ())
-            self._sides[party] = _Side(Stream(words, party, self.lang), self.lexicon)
+            self._sides[party] = Side(Stream(words, party, self.lang), self.lexicon)
         return self._sides[party]
 
     def stream(self, party: str) -> Stream:
@@ -293,6 +309,8 @@ class Heard:
         one is dropped.
         """
         side = self.side(party)
+        if key not in side.active:
+            return NOTHING
         made = self.lexicon.lists[key]
         hits: list[TokenHit] = []
         for number in made.patterns:
@@ -317,7 +335,7 @@ class Heard:
         return Found(tuple(guarded)) if guarded is not None else Found(stopped=True)
 
     def _guard(
-        self, hits: list[TokenHit], made: _Compiled, side: _Side, drop_quoted: bool
+        self, hits: list[TokenHit], made: _Compiled, side: Side, drop_quoted: bool
     ) -> list[TokenHit] | None:
         stream = side.stream
         for pattern in made.unless:

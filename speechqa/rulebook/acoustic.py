@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from bisect import bisect_left
 from typing import Any
 
 from rapidfuzz.fuzz import token_set_ratio
+from rapidfuzz.process import cdist
 
-from speechqa.phrases import tokens
 from speechqa.phrases.normalise import join
 from speechqa.rulebook.call import Call
-from speechqa.rulebook.clock import Window
+from speechqa.rulebook.clock import FAR, TurnSpan, Window
 from speechqa.rulebook.finders import Event, Repeats, TurnFinder
 from speechqa.rulebook.view import NONE_FOUND, Found, Span
 from speechqa.rulebook.windows import BOUNDARY_MS, FindSpans
@@ -90,67 +90,68 @@ def find_turns(
     call: Call, finder: TurnFinder, contains: FindSpans | None, lacks: FindSpans | None
 ) -> Found:
     """Return the turns of a party that fit."""
-    spans = []
-    for turn in call.clock.turns_of(finder.turn):
-        length = turn.end - turn.start
-        if finder.min_s is not None and length < finder.min_s * 1000:
-            continue
-        if finder.max_s is not None and length > finder.max_s * 1000:
-            continue
-        spans.append(Span(turn.start, turn.end, turn.party, kind="turn"))
-    if finder.min_words is None and finder.question is None and not contains and not lacks:
-        return Found(tuple(spans))
-    if reason := call.unheard(finder.turn):
+    worded = finder.min_words is not None or finder.question is not None
+    if (worded or contains or lacks) and (reason := call.unheard(finder.turn)):
         return Found(unknown=reason)
+    low = (finder.min_s or 0) * 1000
+    high = FAR if finder.max_s is None else finder.max_s * 1000
     kept = []
-    for span in spans:
-        words = turn_tokens(call, span)
-        if finder.min_words is not None and len(words) < finder.min_words:
+    for turn in call.clock.turns_of(finder.turn):
+        if not low <= turn.end - turn.start <= high:
             continue
-        if finder.question is not None and is_question(words, call) != finder.question:
+        if finder.min_words is not None and len(turn_tokens(call, turn)) < finder.min_words:
             continue
-        kept.append(span)
+        if finder.question is not None and asks(call, turn) != finder.question:
+            continue
+        kept.append(Span(turn.start, turn.end, turn.party, kind="turn"))
     for inner, wanted in ((contains, True), (lacks, False)):
-        if inner is None:
+        if inner is None or not kept:
             continue
         found = inner(call)
         if found.missing or found.unknown:
             return Found((), found.missing, found.unknown)
+        starts = sorted(one.start for one in found.sure)
         kept = [
             span
             for span in kept
-            if any(span.start - 300 <= one.start < span.end + 300 for one in found.sure) == wanted
+            if (bisect_left(starts, span.start - 300) < bisect_left(starts, span.end + 300))
+            == wanted
         ]
-    return Found(tuple(_with_words(call, span) for span in kept))
+    return Found(tuple(kept))
 
 
-def turn_range(call: Call, span: Span) -> tuple[int, int]:
+def turn_range(call: Call, span: Span | TurnSpan) -> tuple[int, int]:
     """Return the token range of what a party said in a span of time."""
     stream = call.heard.stream(span.party or "any")
     return stream.tokens_between(span.start - 300, span.end + 100)
 
 
-def turn_tokens(call: Call, span: Span) -> list[str]:
+def turn_tokens(call: Call, span: Span | TurnSpan) -> list[str]:
     """Return the normalised tokens that the span's party said in it."""
     first, last = turn_range(call, span)
     return call.heard.stream(span.party or "any").tokens[first:last]
 
 
-def _with_words(call: Call, span: Span) -> Span:
-    first, last = turn_range(call, span)
-    if last <= first:
-        return span
-    confidence = call.heard.stream(span.party or "any").confidence(first, last)
-    return replace(span, first=first, last=last, confidence=confidence, stream=span.party or "any")
+def asks(call: Call, turn: TurnSpan) -> bool:
+    """Say whether a turn asks something; remembered within the call."""
+    key = (turn.party, turn.start)
+    if key not in call.questions:
+        call.questions[key] = is_question(turn_tokens(call, turn), call.view.lang)
+    return call.questions[key]
 
 
-def is_question(words: list[str], call: Call) -> bool:
+def is_question(words: list[str], lang: str) -> bool:
     """Say whether a turn asks something: by question words, since marks are rarely recognised.
 
     English looks at the first words of the turn and at tags; a question in the middle of a long
     turn is missed.
+
+    Examples
+    --------
+    >>> is_question("and what is your number".split(), "en"), is_question(["好", "吗"], "zh")
+    (True, True)
     """
-    if call.view.lang == "zh":
+    if lang == "zh":
         text = join(words, "zh")
         return any(word in _QUESTION["zh"] for word in words) or any(
             part in text for part in _QUESTION_ZH
@@ -165,20 +166,19 @@ def find_repeats(call: Call, finder: Repeats) -> Found:
     """Return the turns that say again what an earlier turn of the party said."""
     if reason := call.unheard(finder.repeats):
         return Found(unknown=reason)
-    earlier: list[str] = []
-    spans = []
-    for turn in call.clock.turns_of(finder.repeats):
-        span = Span(turn.start, turn.end, turn.party, kind="turn")
-        words = turn_tokens(call, span)
-        if len(words) < finder.min_words:
-            continue
-        text = " ".join(words)
-        if any(token_set_ratio(text, said, score_cutoff=finder.similarity) for said in earlier):
-            spans.append(_with_words(call, span))
-        earlier.append(text)
-    return Found(tuple(spans))
-
-
-def content_words(text: str, lang: str) -> set[str]:
-    """Return the words of a text that carry content: longer than three letters, or Chinese."""
-    return {part for part in tokens(text, lang) if len(part) > 3 or not part.isascii()}
+    turns = [
+        turn
+        for turn in call.clock.turns_of(finder.repeats)
+        if len(turn_tokens(call, turn)) >= finder.min_words
+    ]
+    if len(turns) < 2:
+        return NONE_FOUND
+    texts = [" ".join(turn_tokens(call, turn)) for turn in turns]
+    likeness = cdist(texts, texts, scorer=token_set_ratio, score_cutoff=finder.similarity)
+    return Found(
+        tuple(
+            Span(turn.start, turn.end, turn.party, kind="turn")
+            for at, turn in enumerate(turns)
+            if likeness[at, :at].any()
+        )
+    )

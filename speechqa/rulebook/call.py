@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +11,14 @@ from speechqa.rulebook.clock import Clock
 from speechqa.rulebook.view import CallView, Found, Hit, Span
 
 _MIN_SPEECH_MS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Listened:
+    """Why a party's words cannot be judged, and which word lists may find something in them."""
+
+    reason: str
+    active: frozenset[int]
 
 
 class Call:
@@ -28,7 +37,8 @@ class Call:
         self.lexicon = lexicon
         self.clock = Clock(view)
         self.memo: dict[int, Found] = {}
-        self._unheard: dict[str, str] = {}
+        self.questions: dict[tuple[str, int], bool] = {}
+        self.listened: dict[str, Listened] = {}
 
     @cached_property
     def heard(self) -> Heard:
@@ -36,11 +46,16 @@ class Call:
         assert self.lexicon is not None
         return Heard(self.view.words, self.view.lang, self.lexicon)
 
+    def listen(self, party: str) -> Listened:
+        """Return what is known of a party's words before looking for any."""
+        reason = self._why_unheard(party)
+        active = frozenset[int]() if reason else self.heard.side(party).active
+        self.listened[party] = made = Listened(reason, active)
+        return made
+
     def unheard(self, party: str) -> str:
         """Return why nothing can be said about a party's words; empty when it can."""
-        if party not in self._unheard:
-            self._unheard[party] = self._why_unheard(party)
-        return self._unheard[party]
+        return (self.listened.get(party) or self.listen(party)).reason
 
     def _why_unheard(self, party: str) -> str:
         if party == "any" or len(self.heard.stream(party)):
@@ -71,8 +86,16 @@ class Call:
             made["similarity"] = round(span.similarity, 1)
             made["confidence"] = round(span.confidence or 0.0, 3)
         elif span is not None and span.kind not in {"words", "call"}:
-            made["quote"] = f"[{span.kind}]"
+            made["quote"] = self._said_in(span) or f"[{span.kind}]"
         better = rule.better.of(self.view.lang)
         if better and outcome == "violated":
             made["better"] = better[0]
         return made | more
+
+    def _said_in(self, span: Span) -> str:
+        """Return what was said in a turn; nothing for other spans."""
+        if span.kind != "turn" or self.lexicon is None:
+            return ""
+        stream = self.heard.stream(span.party or "any")
+        first, last = stream.tokens_between(span.start - 300, span.end + 100)
+        return stream.quote(first, last) if last > first else ""

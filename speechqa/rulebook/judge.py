@@ -19,6 +19,7 @@ from speechqa.rulebook.verdicts import (
     DEFAULT_CONFIDENCE,
     in_scope,
     is_edge,
+    plain,
     sure_enough,
     without_answer,
 )
@@ -55,7 +56,7 @@ def _guarded(rule: Any, conditions: Sequence[FindSpans], inner: Judge) -> Judge:
             if found.sure:
                 continue
             reason = found.missing or found.unknown or "its precondition does not hold"
-            return RuleResult(rule.id, "not_applicable", reason)
+            return plain(rule.id, "not_applicable", reason)
         return inner(call)
 
     return judged
@@ -75,9 +76,9 @@ def _forbidden(rule: rules.Forbidden, book: LanguageBook) -> Judge:
         spans = [span for found in results for span in found.spans]
         if not spans:
             if all(found.missing for found in results):
-                return RuleResult(rule.id, "not_applicable", results[0].missing)
+                return plain(rule.id, "not_applicable", results[0].missing)
             unknown = next((found.unknown for found in results if found.unknown), "")
-            return RuleResult(rule.id, "unknown", unknown) if unknown else clean
+            return plain(rule.id, "unknown", unknown) if unknown else clean
         spans = unmasked(call, longest(spans), masks)
         counted = [span for span in spans if not span.near and sure_enough(span, least)]
         generous = [span for span in spans if sure_enough(span, least - CONFIDENCE_MARGIN)]
@@ -139,10 +140,10 @@ def _required(rule: rules.Required, book: LanguageBook) -> Judge:
         results = [part(call) for part in parts]
         usable = [found for found in results if not found.missing]
         if not usable:
-            return RuleResult(rule.id, "not_applicable", results[0].missing)
+            return plain(rule.id, "not_applicable", results[0].missing)
         unknown = next((found.unknown for found in results if found.unknown), "")
         if unknown:
-            return RuleResult(rule.id, "unknown", unknown)
+            return plain(rule.id, "unknown", unknown)
         counted = [[s for s in found.sure if sure_enough(s, least)] for found in results]
         met = elements(call, counted)
         outcome = met >= needed
@@ -185,13 +186,13 @@ def _each(rule: rules.Each, book: LanguageBook) -> Judge:
             return answer
         due = [s for s in triggers.sure if sure_enough(s, least)]
         if not due:
-            return RuleResult(rule.id, "not_applicable", "what it follows on did not occur")
+            return plain(rule.id, "not_applicable", "what it follows on did not occur")
         results = [part(call) for part in parts]
         if all(found.missing for found in results):
-            return RuleResult(rule.id, "not_applicable", results[0].missing)
+            return plain(rule.id, "not_applicable", results[0].missing)
         if any(found.unknown for found in results):
             reason = next(found.unknown for found in results if found.unknown)
-            return RuleResult(rule.id, "unknown", reason)
+            return plain(rule.id, "unknown", reason)
         hits: list[Hit] = []
         met = total = generous = strict = 0
         for anchor in due:
@@ -206,7 +207,7 @@ def _each(rule: rules.Each, book: LanguageBook) -> Judge:
             outcome = "met" if ok else "violated"
             hits.append(call.hit(rule, outcome, span if ok else anchor, fragile=sure != nearly))
         if not total:
-            return RuleResult(rule.id, "not_applicable", "the call ended before it was due")
+            return plain(rule.id, "not_applicable", "the call ended before it was due")
         need = rule.at_least_share * total
         verdict = met >= need
         fragile = (generous >= need) != verdict or (strict >= need) != verdict

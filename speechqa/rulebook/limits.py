@@ -17,7 +17,7 @@ from speechqa.rulebook.call import Call
 from speechqa.rulebook.conditions import column_text
 from speechqa.rulebook.names import measure_unit, measure_value
 from speechqa.rulebook.quantities import bound_for
-from speechqa.rulebook.verdicts import DEFAULT_CONFIDENCE, in_scope, sure_enough
+from speechqa.rulebook.verdicts import DEFAULT_CONFIDENCE, in_scope, plain, sure_enough
 from speechqa.rulebook.view import Found, Outcome, RuleResult, Span
 from speechqa.rulebook.windows import BOUNDARY_MS, FindSpans
 
@@ -79,15 +79,16 @@ def compile_limit(rule: rules.Limit, book: LanguageBook) -> Judge:
     figure, unit = _figure(rule, book)
     bounds = bounds_of(rule, book.lang, unit)
     least, most = bounds.at_least, bounds.at_most
+    counts_words = rule.count is not None or rule.distinct is not None
 
     def judged(call: Call) -> RuleResult:
         made = figure(call)
         if made.value is None:
             outcome: Outcome = "unknown" if made.unknown else "not_applicable"
             lacking = rule.measure is not None
-            return RuleResult(rule.id, outcome, made.reason, lacking=lacking)
+            return plain(rule.id, outcome, made.reason, lacking)
         if least is None and most is None:
-            return RuleResult(rule.id, "not_applicable", f"no bound for language {book.lang}")
+            return plain(rule.id, "not_applicable", f"no bound for language {book.lang}")
         value = made.value
         holds = bounds.holds(value)
         margin = {"ms": float(BOUNDARY_MS), "s": BOUNDARY_MS / 1000}.get(unit, 0.0)
@@ -111,6 +112,7 @@ def compile_limit(rule: rules.Limit, book: LanguageBook) -> Judge:
             fragile,
             value,
             bounds.share(value),
+            by_absence=bool(counts_words and least is not None and value < least[0]),
         )
 
     return judged
@@ -255,13 +257,13 @@ def _spans(rule: rules.Limit, book: LanguageBook) -> Judge:
     def judged(call: Call) -> RuleResult:
         found: Found = find(call)
         if found.missing:
-            return RuleResult(rule.id, "not_applicable", found.missing)
+            return plain(rule.id, "not_applicable", found.missing)
         if found.unknown:
-            return RuleResult(rule.id, "unknown", found.unknown)
+            return plain(rule.id, "unknown", found.unknown)
         values = [(span, span_figure(call, span, figure)) for span in found.sure]
         known = [(span, value) for span, value in values if value is not None]
         if not known:
-            return RuleResult(rule.id, "not_applicable", "what it measures did not occur")
+            return plain(rule.id, "not_applicable", "what it measures did not occur")
         good = [bounds.holds(value) for _, value in known]
         margin = BOUNDARY_MS / 1000 if unit == "s" else 0.0
         fragile = any(

@@ -106,8 +106,11 @@ class FinderCompiler:
         drop_quoted = drop_quoted if finder.quoted is None else finder.quoted == "drop"
 
         def find(call: Call) -> Found:
-            if reason := call.unheard(party):
-                return Found(unknown=reason)
+            quick = call.listened.get(party) or call.listen(party)
+            if quick.reason:
+                return Found(unknown=quick.reason)
+            if key not in quick.active:
+                return NONE_FOUND
             found = call.heard.find(key, party, drop_quoted=drop_quoted)
             if found.stopped:
                 return Found(unknown="not evaluated: a pattern ran out of time")

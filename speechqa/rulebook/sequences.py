@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from speechqa.rulebook import rules
 from speechqa.rulebook.call import Call
 from speechqa.rulebook.search import gather
-from speechqa.rulebook.verdicts import DEFAULT_CONFIDENCE, is_edge, sure_enough
+from speechqa.rulebook.verdicts import DEFAULT_CONFIDENCE, is_edge, plain, sure_enough
 from speechqa.rulebook.view import Found, RuleResult, Span
 from speechqa.rulebook.windows import BOUNDARY_MS, FindSpans, compile_where
 
@@ -57,21 +57,21 @@ def compile_sequence(rule: rules.Sequence, book: LanguageBook) -> Judge:
             found = start(call)
             if not found.sure:
                 if found.unknown:
-                    return RuleResult(rule.id, "unknown", found.unknown)
+                    return plain(rule.id, "unknown", found.unknown)
                 reason = found.missing or "what starts it did not occur"
-                return RuleResult(rule.id, "not_applicable", reason)
+                return plain(rule.id, "not_applicable", reason)
             begin = found.sure[0].end
         if abort is not None and any(span.start >= begin for span in abort(call).sure):
-            return RuleResult(rule.id, "not_applicable", "what ends it occurred")
+            return plain(rule.id, "not_applicable", "what ends it occurred")
         places = []
         for find in steps:
             found = find(call)
             if found.missing or found.unknown:
                 outcome = "unknown" if found.unknown else "not_applicable"
-                return RuleResult(rule.id, outcome, found.missing or found.unknown)  # type: ignore[arg-type]
+                return plain(rule.id, outcome, found.missing or found.unknown)
             kept = keep(call, found) if keep else found
             if kept.missing:
-                return RuleResult(rule.id, "not_applicable", kept.missing)
+                return plain(rule.id, "not_applicable", kept.missing)
             places.append([s for s in kept.spans if sure_enough(s, least)])
         return _answer(rule, call, places, begin, needed, least)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from speechqa.rulebook.call import Call
-from speechqa.rulebook.view import Found, RuleResult, Span
+from speechqa.rulebook.view import Found, Outcome, RuleResult, Span
 from speechqa.rulebook.windows import FindSpans, compile_where
 
 if TYPE_CHECKING:
@@ -16,6 +17,12 @@ DEFAULT_CONFIDENCE = 0.3
 
 CONFIDENCE_MARGIN = 0.1
 """A verdict that flips when the least confidence moves by this much is fragile."""
+
+
+@lru_cache(maxsize=65_536)
+def plain(rule_id: str, outcome: Outcome, reason: str, lacking: bool = False) -> RuleResult:
+    """Return a result without evidence; most results of a night are one of a few thousand."""
+    return RuleResult(rule_id, outcome, reason, lacking=lacking)
 
 
 def in_scope(rule: Any, book: LanguageBook, find: FindSpans) -> FindSpans:
@@ -49,9 +56,9 @@ def in_scope(rule: Any, book: LanguageBook, find: FindSpans) -> FindSpans:
 def without_answer(rule: Any, found: Found) -> RuleResult | None:
     """Return the answer when nothing can be known, else None."""
     if found.missing:
-        return RuleResult(rule.id, "not_applicable", found.missing)
+        return plain(rule.id, "not_applicable", found.missing)
     if found.unknown:
-        return RuleResult(rule.id, "unknown", found.unknown)
+        return plain(rule.id, "unknown", found.unknown)
     return None
 
 

@@ -77,7 +77,8 @@ class RuleResult:
     lacking
         It should have been judged, but the evidence was not there (grade, language, figure).
     by_absence
-        Violated because something was not found: missing words or audio may be the reason.
+        Violated, or met only in part, because something was not found: missing words or audio may
+        be the reason.
     """
 
     rule: str
@@ -153,7 +154,7 @@ class Found:
     @property
     def sure(self) -> list[Span]:
         """The spans that count."""
-        return [span for span in self.spans if not span.near]
+        return [span for span in self.spans if not span.near] if self.spans else []
 
 
 NONE_FOUND = Found()
