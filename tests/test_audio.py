@@ -172,6 +172,28 @@ def test_ffmpeg_may_open_no_other_file_even_if_a_playlist_reached_it(
         LibavDecoder(io.BytesIO(TEXTS[text][0]), demuxer, "wav")
 
 
+def test_ffmpeg_left_alone_does_open_another_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import av
+
+    monkeypatch.chdir(tmp_path)
+    saved(tmp_path, clean("flac", seconds=2.0), "other.flac")
+    with av.open(io.BytesIO(TEXTS["ffconcat"][0]), format="concat") as container:
+        assert container.streams.audio[0].codec_context.name == "flac"
+
+
+def test_an_mp4_without_its_index_is_refused_with_that_reason(tmp_path: Path) -> None:
+    data = clean("m4a", seconds=4.0)
+    assert data.rfind(b"moov") > len(data) / 2
+    cut = refusal(saved(tmp_path, data[: len(data) // 2]))
+    assert cut.reason_code == "unreadable-header"
+    assert "moov" in cut.message
+    assert "bytes too early" in cut.message
+    taken_out = refusal(saved(tmp_path, data[:8000] + data[9000:]))
+    assert "moov) is not where it should be" in taken_out.message
+
+
 def test_a_file_of_zero_bytes_is_refused(tmp_path: Path) -> None:
     error = refusal(saved(tmp_path, b""))
     assert (error.reason_code, error.status) == ("zero-bytes", "refused")

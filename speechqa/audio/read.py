@@ -12,6 +12,7 @@ from speechqa.audio.amr import AmrDecoder
 from speechqa.audio.asf import stated_bytes, stated_ms
 from speechqa.audio.libav import LibavDecoder
 from speechqa.audio.mp3 import Mp3Decoder
+from speechqa.audio.mp4 import what_is_wrong
 from speechqa.audio.ogg import missing_end
 from speechqa.audio.pcm import SndfileDecoder, WavDecoder
 from speechqa.audio.recording import Damage, FloatArray, Recording
@@ -123,7 +124,13 @@ def _open(source: Source, found: Sniffed, settings: AudioSettings) -> Decoder:
         return SndfileDecoder(source, start, found.name)
     if found.name == "flac":
         return _flac(source, start)
-    decoder = LibavDecoder(Window(source, start, stop), _DEMUXERS[found.name], found.name)
+    try:
+        decoder = LibavDecoder(Window(source, start, stop), _DEMUXERS[found.name], found.name)
+    except CallError as error:
+        if found.name != "mp4" or error.reason_code != "unreadable-header":
+            raise
+        told = f"an MP4 file, but {what_is_wrong(source)}"
+        raise CallError(error.reason_code, told, hint=error.hint) from None
     if found.name == "wma":
         _compare_asf(decoder, source.read_at(start, HEAD_BYTES), stop - start)
     if found.name.startswith("ogg"):
