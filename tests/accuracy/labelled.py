@@ -1,0 +1,198 @@
+"""Reading the labelled set and counting how a rulebook does on it.
+
+Two parts: ``tuning`` (patterns may be changed on its errors) and ``reported`` (only ever counted).
+A sentence names the forbidden rules that its words break (must be found), and those that may be
+found too; anything else found on it is a false alarm. A dialogue names outcomes of other rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from speechqa.rulebook import CallView, Rulebook, evaluate
+from speechqa.rulebook.dialogue import call_of, example_call
+from speechqa.rulebook.rules import Dialogue
+
+FOLDER = Path(__file__).parent
+PARTS = ("tuning", "reported")
+LANGUAGES = ("en", "zh")
+_LINE = re.compile(r"(?P<must>\S+)(?: \+(?P<may>\S+))? :: (?:\((?P<before>[^)]*)\) )?(?P<text>.+)")
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """What an agent says (after what a customer said), and which rules it breaks."""
+
+    lang: str
+    text: str
+    before: str
+    must: frozenset[str]
+    may: frozenset[str]
+    line: int
+
+    def call(self, text: str | None = None) -> CallView:
+        """Return it as a call; `text` stands in for the words, as a recogniser heard them."""
+        turns = [("customer", self.before)] if self.before else []
+        return call_of([*turns, ("agent", text or self.text)], lang=self.lang, measured=False)
+
+
+@dataclass(frozen=True)
+class LabelledDialogue:
+    """A written dialogue and the outcomes some rules must have."""
+
+    id: str
+    lang: str
+    call: CallView
+    expect: dict[str, str]
+
+
+@dataclass
+class Counts:
+    """True and false alarms, and what was missed."""
+
+    hits: int = 0
+    false: int = 0
+    missed: int = 0
+
+    @property
+    def precision(self) -> float | None:
+        """Share of what was found that is right; None when nothing was found."""
+        found = self.hits + self.false
+        return self.hits / found if found else None
+
+    @property
+    def recall(self) -> float | None:
+        """Share of what is there that was found; None when nothing is there."""
+        there = self.hits + self.missed
+        return self.hits / there if there else None
+
+    def __iadd__(self, other: Counts) -> Counts:
+        self.hits += other.hits
+        self.false += other.false
+        self.missed += other.missed
+        return self
+
+
+@dataclass
+class Tally:
+    """Counts by group and language, and each error as a line of text."""
+
+    counts: dict[tuple[str, str], Counts] = field(default_factory=lambda: defaultdict(Counts))
+    errors: list[str] = field(default_factory=list)
+
+    def total(self, lang: str | None = None) -> Counts:
+        """Return the sum over groups."""
+        total = Counts()
+        for (_, group_lang), counts in self.counts.items():
+            if lang in {None, group_lang}:
+                total += counts
+        return total
+
+
+def sentences(part: str, lang: str) -> list[Sentence]:
+    """Return the labelled sentences of a part and language."""
+    found = []
+    path = FOLDER / part / f"sentences.{lang}.txt"
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        match = _LINE.fullmatch(line.strip())
+        if match is None:
+            raise ValueError(f"{path.name}:{number}: not 'rules [+rules] :: [(before)] text'")
+        must = () if match["must"] == "-" else match["must"].split(",")
+        may = match["may"].split(",") if match["may"] else ()
+        found.append(
+            Sentence(
+                lang, match["text"], match["before"] or "", frozenset(must), frozenset(may), number
+            )
+        )
+    return found
+
+
+def dialogues(part: str) -> list[LabelledDialogue]:
+    """Return the labelled dialogues of a part."""
+    data = YAML(typ="safe").load(FOLDER / part / "dialogues.yaml")
+    made = []
+    for entry in data:
+        expect = entry.pop("expect")
+        name = entry.pop("id")
+        written = Dialogue.model_validate({**entry, "expect": "met"})
+        made.append(LabelledDialogue(name, entry["lang"], example_call(written), expect))
+    return made
+
+
+def found_rules(book: Rulebook, calls: Sequence[CallView]) -> Iterator[set[str]]:
+    """Yield the forbidden rules found on each call."""
+    forbidden = {rule.id for rule in book.call_rules if rule.kind == "forbidden"}
+    for results in evaluate(book, calls):
+        yield {r.rule for r in results if r.outcome == "violated" and r.rule in forbidden}
+
+
+def tally_sentences(
+    book: Rulebook, labelled: Iterable[Sentence], heard: Sequence[str] | None = None
+) -> Tally:
+    """Count alarms on sentences, by section of the form and language.
+
+    Parameters
+    ----------
+    book
+        The rulebook.
+    labelled
+        Sentences.
+    heard
+        What a recogniser heard of each, instead of the words.
+    """
+    labelled = list(labelled)
+    sections = {rule.id: rule.section for rule in book.call_rules}
+    texts: Sequence[str | None] = heard or [None] * len(labelled)
+    calls = [one.call(text) for one, text in zip(labelled, texts, strict=True)]
+    tally = Tally()
+    for one, found in zip(labelled, found_rules(book, calls), strict=True):
+        for rule in found | one.must:
+            counts = tally.counts[sections[rule], one.lang]
+            if rule in found and rule in one.must:
+                counts.hits += 1
+            elif rule in one.must:
+                counts.missed += 1
+                tally.errors.append(f"missed {rule} | {one.lang}:{one.line} {one.text}")
+            elif rule not in one.may:
+                counts.false += 1
+                tally.errors.append(f"FALSE {rule} | {one.lang}:{one.line} {one.text}")
+    return tally
+
+
+@dataclass
+class Outcomes:
+    """How many outcomes were right, by kind of rule and language."""
+
+    right: Counter[tuple[str, str]] = field(default_factory=Counter)
+    due: Counter[tuple[str, str]] = field(default_factory=Counter)
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right outcomes."""
+        return self.right.total() / max(self.due.total(), 1)
+
+
+def tally_dialogues(book: Rulebook, labelled: Sequence[LabelledDialogue]) -> Outcomes:
+    """Count right outcomes on dialogues, by kind of rule and language."""
+    kinds = {rule.id: rule.kind for rule in book.call_rules}
+    outcomes = Outcomes()
+    for one, results in zip(labelled, evaluate(book, [d.call for d in labelled]), strict=True):
+        got = {result.rule: result for result in results}
+        for rule, wanted in one.expect.items():
+            key = kinds[rule], one.lang
+            outcomes.due[key] += 1
+            if got[rule].outcome == wanted:
+                outcomes.right[key] += 1
+            else:
+                answer = f"{got[rule].outcome} ({got[rule].reason})"
+                outcomes.errors.append(f"{one.id} {rule}: wanted {wanted}, got {answer}")
+    return outcomes
