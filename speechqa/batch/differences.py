@@ -53,7 +53,7 @@ def differences(store: Store, book: Rulebook, settings: TimingSettings) -> Diffe
     found = Differences()
     pooled: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0, 0.0])
     changed: Counter[str] = Counter()
-    keys = sorted(stored.keys() & names.keys())
+    keys = stored.keys() & names.keys()
     for block in judged_blocks(store, book, settings, keys):
         for new in block:
             old, name = stored[new.key], names[new.key]
@@ -91,11 +91,13 @@ def differences(store: Store, book: Rulebook, settings: TimingSettings) -> Diffe
 def _changed_rules(old: Mapping[str, Any], new: Assessment) -> dict[str, tuple[str, str]]:
     before = {result["rule"]: result["outcome"] for result in old["results"] or ()}
     after = {result["rule"]: result["outcome"] for result in new.results}
-    return {
-        rule: (before.get(rule, ABSENT), after.get(rule, ABSENT))
-        for rule in sorted(before.keys() | after.keys())
-        if before.get(rule, ABSENT) != after.get(rule, ABSENT)
-    }
+    changed = {}
+    for rule in sorted(before.keys() | after.keys()):
+        answers = before.get(rule, ABSENT), after.get(rule, ABSENT)
+        # A rule that came or went matters where it accuses; elsewhere it is noise.
+        if answers[0] != answers[1] and (ABSENT not in answers or "violated" in answers):
+            changed[rule] = answers
+    return changed
 
 
 def _pool(sums: list[float], old: Mapping[str, Any], new: Assessment) -> None:

@@ -1,12 +1,15 @@
 """Judging stored calls: those that have no assessment under a rulebook get one.
 
-No audio and no model is touched, so a changed rulebook is replayed over a year of calls in
-minutes; calls are read and judged in blocks, so that memory stays flat.
+No audio and no model is touched, so a changed rulebook is replayed over stored calls quickly;
+calls are read and judged in blocks, so that memory stays flat. A call whose judging fails stays
+without an assessment and is named; the others go on.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from speechqa.pipeline import Assessment, CallFacts
 from speechqa.pipeline.assess import assess, assessment_digest
@@ -15,52 +18,80 @@ from speechqa.settings import TimingSettings
 from speechqa.store import Store
 from speechqa.store.assessments import assessments_table
 
-BLOCK_CALLS = 2000
+
+@dataclass(frozen=True)
+class Judged:
+    """Assessments made, and calls that could not be judged: path and where it failed."""
+
+    made: tuple[Assessment, ...]
+    failed: tuple[tuple[str, str], ...] = ()
 
 
-def judge_missing(
-    store: Store,
-    book: Rulebook,
-    settings: TimingSettings,
-    *,
-    calls: Sequence[CallFacts] | None = None,
-) -> int:
-    """Judge calls that this rulebook has not judged yet; return how many.
+@dataclass(frozen=True)
+class Tally:
+    """How many calls were judged and stored, and those that could not be: path and where."""
 
-    Parameters
-    ----------
-    calls
-        Facts just stored; None looks at every current call of the store.
-    """
-    if calls is not None:
-        made = assess(calls, book, settings)
-        store.commit_assessments(assessments_table(made))
-        return len(made)
-    wanted = assessment_digest(book, settings)
+    count: int
+    failed: tuple[tuple[str, str], ...] = ()
+
+
+def judge(calls: Sequence[CallFacts], book: Rulebook, settings: TimingSettings) -> Judged:
+    """Judge calls together; when that fails, alone, so that one call costs only itself."""
+    try:
+        return Judged(tuple(assess(calls, book, settings)))
+    except Exception as error:  # an unforeseen error in one call must not cost the others
+        if len(calls) == 1:
+            return Judged((), ((calls[0].path, _where(error)),))
+    alone = [judge([call], book, settings) for call in calls]
+    return Judged(
+        tuple(made for one in alone for made in one.made),
+        tuple(failure for one in alone for failure in one.failed),
+    )
+
+
+def judge_and_store(
+    store: Store, calls: Sequence[CallFacts], book: Rulebook, settings: TimingSettings
+) -> Judged:
+    """Judge calls whose facts were just stored, and store the assessments."""
+    judged = judge(calls, book, settings)
+    store.commit_assessments(assessments_table(judged.made))
+    return judged
+
+
+def judge_missing(store: Store, book: Rulebook, settings: TimingSettings) -> Tally:
+    """Judge every current call that this rulebook has not judged yet, and store that."""
+    missing = unjudged(store, assessment_digest(book, settings))
+    count = 0
+    failed: list[tuple[str, str]] = []
+    for block in store.stream(missing):
+        judged = judge_and_store(store, block, book, settings)
+        count += len(judged.made)
+        failed.extend(judged.failed)
+    return Tally(count, tuple(failed))
+
+
+def unjudged(store: Store, assessment: str) -> set[str]:
+    """Return the keys of current calls without an assessment of that digest."""
     table = store.read("assessments", ["key", "assessment"])
-    judged = {
-        key
-        for key, name in zip(table["key"].to_pylist(), table["assessment"].to_pylist(), strict=True)
-        if name == wanted
-    }
+    pairs = zip(table["key"].to_pylist(), table["assessment"].to_pylist(), strict=True)
+    judged = {key for key, name in pairs if name == assessment}
     current = store.current(["key", "status"])
-    missing = [
-        key
-        for key, status in zip(
-            current["key"].to_pylist(), current["status"].to_pylist(), strict=True
-        )
-        if status in ("scored", "damaged") and key not in judged
-    ]
-    total = 0
-    for block in judged_blocks(store, book, settings, missing):
-        store.commit_assessments(assessments_table(block))
-        total += len(block)
-    return total
+    rows = zip(current["key"].to_pylist(), current["status"].to_pylist(), strict=True)
+    return {key for key, status in rows if status in ("scored", "damaged")} - judged
 
 
 def judged_blocks(
-    store: Store, book: Rulebook, settings: TimingSettings, keys: Sequence[str]
-) -> Iterator[list[Assessment]]:
-    """Yield assessments of stored calls, block by block."""
-    for first in range(0, len(keys), BLOCK_CALLS):
-        yield assess(store.calls(keys[first : first + BLOCK_CALLS]), book, settings)
+    store: Store, book: Rulebook, settings: TimingSettings, keys: set[str]
+) -> Iterator[tuple[Assessment, ...]]:
+    """Yield assessments of stored calls, block by block, storing none."""
+    for block in store.stream(keys):
+        yield judge(block, book, settings).made
+
+
+def _where(error: BaseException) -> str:
+    """Return class and place of an error: its message might quote a transcript."""
+    trace, place = error.__traceback__, "?"
+    while trace is not None:
+        place = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"{type(error).__name__} at {place}"

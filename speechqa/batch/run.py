@@ -23,11 +23,12 @@ from speechqa.asr import find_model
 from speechqa.batch.account import RunReport, write_report
 from speechqa.batch.cluster import ClusterExecutor, ClusterJob
 from speechqa.batch.journal import Journal
-from speechqa.batch.judge import judge_missing
+from speechqa.batch.judge import judge_and_store, judge_missing
 from speechqa.batch.local import LocalExecutor
 from speechqa.batch.lock import hold
 from speechqa.batch.plan import Plan, config_digest, identify, plan
 from speechqa.batch.work import CallTask, failure
+from speechqa.discovery import shown
 from speechqa.errors import CallError
 from speechqa.metadata import CallMetadata, MetadataReader
 from speechqa.pipeline import CallFacts, Source, call_key
@@ -94,7 +95,9 @@ class Run:
             self.progress.begin(work.found, len(work.fresh) + len(work.gone))
             self._refresh_metadata(work)
             outcome = self._process(work, stored, config)
-            judge_missing(self.store, self.rulebook, self.settings.timing)
+            tally = judge_missing(self.store, self.rulebook, self.settings.timing)
+            for path, where in tally.failed:
+                self.progress.note(f"{shown(path)}: stored, but not judged: {where}")
             report = self._account(work, outcome, time.monotonic() - started)
             write_report(self.store, report)
         self.progress.end()
@@ -197,7 +200,7 @@ class Run:
         if not rows:
             return
         self.store.commit_calls(rows)
-        judge_missing(self.store, self.rulebook, self.settings.timing, calls=rows)
+        judge_and_store(self.store, rows, self.rulebook, self.settings.timing)
         journal.finished([row.path for row in rows])
 
     def _commit_aliases(self) -> None:

@@ -32,6 +32,7 @@ def assess(
     from speechqa.batch.differences import differences
     from speechqa.batch.judge import judge_missing
     from speechqa.batch.lock import hold
+    from speechqa.discovery import shown
     from speechqa.rulebook import load
     from speechqa.settings import load_settings
     from speechqa.store import open_store
@@ -49,11 +50,19 @@ def assess(
             _print(found)
         return
     with hold(open_.local):
-        judged = judge_missing(open_, book, settings.timing)
+        tally = judge_missing(open_, book, settings.timing)
     seconds = time.monotonic() - before
     if as_json:
-        print_json({"judged": judged, "rulebook": f"{book.name} {book.version}"})
-    talk().print(f"{judged} calls judged by {book.name} {book.version} in {seconds:.1f} s")
+        print_json(
+            {
+                "judged": tally.count,
+                "failed": len(tally.failed),
+                "rulebook": f"{book.name} {book.version}",
+            }
+        )
+    for path, where in tally.failed:
+        talk().print(f"{shown(path)}: not judged: {where}", markup=False)
+    talk().print(f"{tally.count} calls judged by {book.name} {book.version} in {seconds:.1f} s")
 
 
 def _print(found: Differences) -> None:

@@ -75,21 +75,24 @@ def team(cards: list[Card], *, by: str, wide: bool) -> RenderableType:
     """Return the team's table."""
     from rich.table import Table
 
-    table = Table(title="Scorecards", caption=None, header_style="bold")
+    table = Table(title="Scorecards", header_style="bold")
     table.add_column(by, overflow="fold")
-    for name in ("rank", "calls", "score", "95 % interval", "failed"):
+    ranked = any(card.rank for card in cards)
+    if ranked:
+        table.add_column("rank", justify="right")
+    for name in ("calls", "score (95 % interval)", "failed"):
         table.add_column(name, justify="right")
     if wide:
-        for name in ("talk", "silence", "interr./call", "units/min"):
+        for name in ("talk", "silence", "interruptions", "units/min"):
             table.add_column(name, justify="right")
-    table.add_column("most frequent violations", overflow="fold")
+    table.add_column("most frequent violations", overflow="fold", ratio=1)
     for card in cards:
-        cells = [
-            card.name,
-            str(card.rank or "-"),
+        cells = [card.name]
+        if ranked:
+            cells.append(str(card.rank or "-"))
+        cells += [
             _calls(card),
-            percent(card.percent),
-            interval(card),
+            f"{percent(card.percent)} {interval(card)}",
             str(card.failed or "-"),
         ]
         if wide:
@@ -99,8 +102,8 @@ def team(cards: list[Card], *, by: str, wide: bool) -> RenderableType:
                 number(card.interruptions_per_call, 1),
                 number(card.articulation_rate, 0),
             ]
-        top = list(card.violations.items())[: 3 if wide else 2]
-        table.add_row(*cells, ", ".join(f"{rule} ({n})" for rule, n in top) or "none")
+        top = list(card.violations.items())[:3]
+        table.add_row(*cells, "\n".join(f"{rule} {n}" for rule, n in top) or "none")
     return table
 
 
@@ -158,8 +161,8 @@ def number(value: float | None, decimals: int) -> str:
 def interval(card: Card) -> str:
     """Return the score's interval."""
     if card.low is None or card.high is None:
-        return "-"
-    return f"{card.low:.0f} to {card.high:.0f}"
+        return ""
+    return f"({card.low:.0f} to {card.high:.0f})"
 
 
 def _calls(card: Card) -> str:

@@ -23,9 +23,10 @@ ASSESSMENT_VERSION = 1
 """Raised when the same facts and rulebook would be judged otherwise than before."""
 
 
+UNTOLD = "speech-without-text"
 UNHEARD = {
     "uncertain-language": "the language is uncertain",
-    "speech-without-text": "part of the speech was not recognised",
+    UNTOLD: "part of the speech was not recognised",
 }
 """Flags of a transcript that may lack words, and the reason given for it."""
 
@@ -111,15 +112,15 @@ def _without_false_absence(facts: CallFacts, results: Sequence[RuleResult]) -> l
         return list(results)
     return [
         replace(result, outcome="unknown", reason=reasons[0], lacking=True)
-        if result.outcome == "violated" and result.by_absence
+        if result.by_absence and result.earned < 1
         else result
         for result in results
     ]
 
 
 def _words(facts: CallFacts) -> list[tuple[str, int, int, int]] | None:
-    if facts.language is None and not facts.words:
-        return None
+    if (facts.language is None and not facts.words) or UNTOLD in facts.flags:
+        return None  # a rate of half the words would accuse its speaker of the recogniser's gaps
     return [
         (word.party, word.start_ms, word.end_ms, 0 if word.flag else count_units(word.text))
         for word in facts.words
@@ -128,6 +129,12 @@ def _words(facts: CallFacts) -> list[tuple[str, int, int, int]] | None:
 
 def _view(call: CallFacts, measured: BatchMeasures, place: int) -> CallView:
     measures = measured.row(place)
+    if UNTOLD in call.flags:
+        reasons = measures["unmeasured"]
+        measures["unmeasured"] = {
+            name: UNHEARD[UNTOLD] if reason == "no transcript" else reason
+            for name, reason in reasons.items()
+        }
     spans = [spans for spans in call.speech.values() if len(spans)]
     return CallView(
         call_id=call.call_id,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ TABLES: Mapping[str, pa.Schema] = {
     "assessments": ASSESSMENTS,
     "reviews": REVIEWS,
 }
+BLOCK_CALLS = 500
 COMMIT_TRIES = 12
 """Commits that lose a race are tried again this often, with growing random pauses."""
 
@@ -171,6 +172,21 @@ class Store:
             wanted = set(keys)
             table = table.filter(pa.array([k in wanted for k in table["key"].to_pylist()]))
         return [facts_of_row(row) for row in table.to_pylist()]
+
+    def stream(self, keys: Set[str], *, block: int = BLOCK_CALLS) -> Iterator[list[CallFacts]]:
+        """Yield the facts of the calls with these keys, in blocks; memory stays flat."""
+        if not keys:
+            return
+        held: list[CallFacts] = []
+        dataset = self.open_table("recordings").to_pyarrow_dataset()
+        for batch in dataset.to_batches(batch_size=block):
+            wanted = pa.array([key in keys for key in batch["key"].to_pylist()], pa.bool_())
+            held.extend(facts_of_row(row) for row in batch.filter(wanted).to_pylist())
+            while len(held) >= block:
+                yield held[:block]
+                held = held[block:]
+        if held:
+            yield held
 
     def find(self, name: str) -> CallFacts:
         """Return the current call named by its id, its path or the start of its key.
