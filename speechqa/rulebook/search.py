@@ -202,11 +202,18 @@ class FinderCompiler:
                     return Found((), found.missing, found.unknown)
             groups = gather(call, [found.sure for found in results], needed, within, within_ms)
             barred = [span for part in lacking for span in part(call).sure]
-            groups = [
-                span
-                for span in groups
-                if not any(span.start <= other.start < span.end + 1 for other in barred)
-            ]
+            if within_ms is None:
+                places = {place_of(call, other, within) for other in barred}
+                groups = [s for s in groups if place_of(call, s, within) not in places]
+            else:
+                groups = [
+                    span
+                    for span in groups
+                    if not any(
+                        span.start - within_ms <= other.start <= span.end + within_ms
+                        for other in barred
+                    )
+                ]
             return Found(tuple(groups))
 
         return find
