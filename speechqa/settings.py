@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
@@ -34,34 +34,39 @@ def option(default: Any, help: str, *, unit: str = "", **limits: Any) -> Any:
     return Field(default, description=help, json_schema_extra={"unit": unit}, **limits)
 
 
+AudioFormat = Literal[
+    "wav",
+    "flac",
+    "ogg-vorbis",
+    "ogg-opus",
+    "ogg-flac",
+    "ogg-speex",
+    "mp3",
+    "aiff",
+    "au",
+    "mp4",
+    "amr",
+    "wma",
+]
+
+
 class AudioSettings(Group):
     """Which recordings are accepted, and how they are read."""
 
-    min_rate_hz: int = option(6000, "Lowest sampling rate accepted.", unit="Hz")
-    max_rate_hz: int = option(192_000, "Highest sampling rate accepted.", unit="Hz")
-    max_channels: int = option(2, "Most channels accepted.", unit="channels")
-    max_duration_s: int = option(4 * 3600, "Longest recording accepted.", unit="s")
-    min_duration_ms: int = option(200, "Shortest recording accepted.", unit="ms")
-    max_bytes: int = option(2 * 1024**3, "Largest file accepted.", unit="bytes")
+    min_rate_hz: int = option(6000, "Lowest sampling rate accepted.", unit="Hz", ge=1)
+    max_rate_hz: int = option(192_000, "Highest sampling rate accepted.", unit="Hz", ge=1)
+    max_channels: int = option(2, "Most channels accepted.", unit="channels", ge=1, le=2)
+    max_duration_s: int = option(4 * 3600, "Longest recording accepted.", unit="s", ge=1)
+    min_duration_ms: int = option(200, "Shortest recording accepted.", unit="ms", ge=0)
+    max_bytes: int = option(2 * 1024**3, "Largest file accepted.", unit="bytes", ge=1)
     max_decoded_bytes: int = option(
-        2 * 1024**3, "Most memory that one decoded recording may take.", unit="bytes"
+        2 * 1024**3, "Most memory that one decoded recording may take.", unit="bytes", ge=1
     )
-    channels: tuple[int, ...] = option(
-        (), "Channels to read, counted from 0, agent first; empty: all of them."
+    channels: tuple[Annotated[int, Field(ge=0)], ...] = option(
+        (), "Channels to read, counted from 0, agent first; empty: all of them.", max_length=2
     )
-    formats: tuple[str, ...] = option(
-        (
-            "wav",
-            "flac",
-            "ogg-vorbis",
-            "ogg-opus",
-            "mp3",
-            "aiff",
-            "au",
-            "mp4",
-            "amr",
-            "wma",
-        ),
+    formats: tuple[AudioFormat, ...] = option(
+        ("wav", "flac", "ogg-vorbis", "ogg-opus", "mp3", "aiff", "au", "mp4", "amr", "wma"),
         "Kinds of file accepted; ogg-flac and ogg-speex can be added.",
     )
 

@@ -531,3 +531,15 @@ def test_random_bytes_are_seldom_taken_for_mp3() -> None:
     taken = sum(sniff(rng.bytes(4096)) is not None for _ in range(2000))
     assert taken <= 20
     assert find_frame(clean("mp3-cbr", seconds=1.0), limit=4096) is not None
+
+
+@pytest.mark.parametrize(
+    "group",
+    [{"formats": ("wave",)}, {"channels": (-1,)}, {"channels": (0, 1, 2)}, {"max_bytes": 0}],
+)
+def test_audio_settings_that_cannot_be_are_refused_with_their_name(group: dict) -> None:
+    from speechqa.errors import SettingsError
+    from speechqa.settings import load_settings
+
+    with pytest.raises(SettingsError, match=f"audio.{next(iter(group))}"):
+        load_settings(audio=group)
