@@ -130,6 +130,20 @@ class Decoder:
                 attempts[i].append(row)
         return [self._best(tried) for tried in attempts]
 
+    def forced(
+        self, encoded: Encoded, languages: Sequence[str], tokens: int
+    ) -> list[tuple[int, ...]]:
+        """Generate about `tokens` tokens in each row, whatever is heard: for timing."""
+        results = self.whisper.generate(
+            encoded,
+            [self.texts.prompt(language) for language in languages],
+            beam_size=self.beam_size,
+            max_length=2 * tokens,
+            suppress_tokens=[*self.suppressed, self.texts.end],
+        )
+        rows = [result.sequences_ids[0] for result in results]
+        return [tuple(token for token in row if token < self.texts.end) for row in rows]
+
     def align(
         self, encoded: Encoded, rows: Sequence[Row], languages: Sequence[str], frames: Sequence[int]
     ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:

@@ -73,7 +73,7 @@ class WhisperEngine:
         self.name = name
         self.card = card
         self.device = device
-        self._decoder = decoder
+        self.decoder = decoder
         self.mel_filters = mel_filters
         self._settings = settings
         self.windowing = Windowing.of(card, settings)
@@ -87,7 +87,7 @@ class WhisperEngine:
             A job names a language that the model does not have.
         """
         for language in {job.language for job in jobs if job.language}:
-            self._decoder.texts.start(language)
+            self.decoder.texts.start(language)
         with ThreadPoolExecutor(self.device.workers, "recognise") as workers:
             return [
                 transcript
@@ -136,7 +136,7 @@ class WhisperEngine:
         self, jobs: Sequence[SpeechJob], items: Sequence[Item], workers: ThreadPoolExecutor
     ) -> tuple[list[LanguageChoice], dict[int, NDArray[Any]]]:
         """Choose each channel's language; also return the encoder output of windows probed."""
-        supported = self._decoder.texts.languages()
+        supported = self.decoder.texts.languages()
         if len(supported) == 1:
             return [LanguageChoice(supported[0], 1.0) for _ in jobs], {}
         by_place = {item.place: item for item in items}
@@ -161,8 +161,8 @@ class WhisperEngine:
     def _probe(
         self, jobs: Sequence[SpeechJob], batch: Sequence[Item]
     ) -> tuple[NDArray[Any], list[dict[str, float]]]:
-        encoded = self._decoder.encode(self.features(jobs, batch))
-        return rows_of(encoded), self._decoder.language_probabilities(encoded)
+        encoded = self.decoder.encode(self.features(jobs, batch))
+        return rows_of(encoded), self.decoder.language_probabilities(encoded)
 
     def _drive(
         self,
@@ -202,7 +202,7 @@ class WhisperEngine:
     ) -> Done:
         encoded = self._encoded(jobs, known, batch)
         spoken = [languages[item.job].language for item in batch]
-        rows = self._decoder.generate(encoded, spoken, batch[0].frames / 100)
+        rows = self.decoder.generate(encoded, spoken, batch[0].frames / 100)
         bad = [i for i, row in enumerate(rows) if row.failed(self._settings)]
         good = [i for i in range(len(rows)) if i not in bad]
         failed = [(batch[i], rows[i], rows_of(encoded)[i].copy()) for i in bad]
@@ -221,10 +221,10 @@ class WhisperEngine:
     ) -> Encoded:
         new = [item for item in batch if item.place not in known]
         if len(new) == len(batch):
-            return self._decoder.encode(self.features(jobs, batch))
+            return self.decoder.encode(self.features(jobs, batch))
         rows = {item.place: known.pop(item.place) for item in batch if item.place in known}
         if new:
-            encoded = rows_of(self._decoder.encode(self.features(jobs, new)))
+            encoded = rows_of(self.decoder.encode(self.features(jobs, new)))
             rows.update((item.place, encoded[n]) for n, item in enumerate(new))
         return join([rows[item.place][None] for item in batch])
 
@@ -237,14 +237,14 @@ class WhisperEngine:
         spoken = [languages[item.job].language for item in items]
         encoded = join([rows[None] for _, _, rows in entries])
         first = [row for _, row, _ in entries]
-        best = self._decoder.retry(encoded, spoken, items[0].frames / 100, first)
+        best = self.decoder.retry(encoded, spoken, items[0].frames / 100, first)
         return Done(self._align(encoded, items, best, spoken), [])
 
     def _align(
         self, encoded: Encoded, items: Sequence[Item], rows: Sequence[Row], spoken: Sequence[str]
     ) -> list[tuple[Item, HeardWindow]]:
         frames = [min(item.frames, -(-item.window.end_ms // 10)) for item in items]
-        aligned = self._decoder.align(encoded, rows, spoken, frames)
+        aligned = self.decoder.align(encoded, rows, spoken, frames)
         return [
             (item, self._heard(item, row, language, times, probabilities))
             for item, row, language, (times, probabilities) in zip(
@@ -263,7 +263,7 @@ class WhisperEngine:
         silent = row.no_speech_probability > self._settings.no_speech_probability and (
             self.card.trust_no_speech or row.silent(self._settings)
         )
-        words = [] if silent else self._decoder.texts.words(row.tokens, language)
+        words = [] if silent else self.decoder.texts.words(row.tokens, language)
         first = np.array([word.first for word in words], np.int64)
         last = np.array([word.last for word in words], np.int64)
         sums = np.concatenate([[0.0], np.cumsum(probabilities)])

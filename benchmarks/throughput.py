@@ -1,0 +1,281 @@
+"""How fast recordings become words, against faster-whisper with the same model: R1, R2, R3.
+
+    python -m benchmarks.throughput                       the shipped recordings and model
+    python -m benchmarks.throughput --model DIR --files "calls/*.wav" --beam-size 5 --rounds 9
+
+R1  speechqa from file to words, against faster-whisper's `BatchedInferencePipeline` on each
+    channel (the fastest of several batch sizes and thread layouts, found first), the same with our
+    allocator setting, the same given our windows, and a script that sends each stretch of speech
+    by itself. With exact windows of 30 s, and as the model's card says.
+R2  the CTranslate2 calls of one run made again with everything else prepared, against the run.
+R3  seconds of speech in the seconds of windows recognised.
+
+Contenders run in processes of their own and take turns (A B C, A B C ...); a ratio is taken
+within a round. Printed: medians with bootstrap 95 % intervals. CPU seconds are those of all
+threads of a contender; on a machine shared with others they say more than wall seconds.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import argparse
+import contextlib
+import glob
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+CORES = len(os.sched_getaffinity(0))
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Contender:
+    """A worker process that runs when told to."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.throughput_worker", json.dumps(config)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        self._answer()
+
+    def run(self) -> dict[str, Any]:
+        """Run once and return the figures."""
+        assert self._process.stdin
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def close(self) -> None:
+        """Let the process end."""
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit("a contender died; its message is above")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+@contextlib.contextmanager
+def started(configs: dict[str, dict[str, Any]]) -> Iterator[dict[str, Contender]]:
+    running = {}
+    try:
+        for name, config in configs.items():
+            running[name] = Contender(config)
+        yield running
+    finally:
+        for contender in running.values():
+            contender.close()
+
+
+def interval(values: Sequence[float], draws: int = 2000) -> tuple[float, float, float]:
+    """Return the median and its bootstrap 95 % interval.
+
+    >>> interval([2.0, 2.0, 2.0])
+    (2.0, 2.0, 2.0)
+    """
+    sample = np.random.default_rng(0).choice(values, (draws, len(values)))
+    low, high = np.quantile(np.median(sample, axis=1), [0.025, 0.975])
+    return float(np.median(values)), float(low), float(high)
+
+
+def tune(base: dict[str, Any], files: Sequence[str]) -> dict[str, Any]:
+    """Return the fastest layout of the peer, by CPU seconds, on a few recordings."""
+    layouts = [{"workers": CORES, "cpu_threads": 1}, {"workers": 1, "cpu_threads": CORES}]
+    best, least = {}, np.inf
+    for layout in layouts:
+        for batch_size in (4, 8, 16):
+            config = base | layout | {"batch_size": batch_size, "files": list(files)}
+            with started({"peer": config}) as running:
+                running["peer"].run()
+                cpu = running["peer"].run()["cpu_s"]
+            say(f"  tuning {layout} batch {batch_size}: {cpu:.2f} CPU s")
+            if cpu < least:
+                best, least = layout | {"batch_size": batch_size}, cpu
+    return best
+
+
+def compare(configs: dict[str, dict[str, Any]], rounds: int) -> dict[str, list[dict[str, Any]]]:
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in configs}
+    with started(configs) as running:
+        for contender in running.values():
+            contender.run()
+        for number in range(rounds):
+            for name in configs:
+                results[name].append(running[name].run())
+            say(f"  round {number + 1} of {rounds} done")
+    return results
+
+
+def table(results: dict[str, list[dict[str, Any]]], ours: str, audio_s: float) -> None:
+    print(f"{'':34} {'CPU s':>7} {'wall s':>7} {'x real time':>11} {'words':>6}", end="")
+    print(f"   CPU {'over ' + ours:<26} wall")
+    for name, runs in results.items():
+        cpu = float(np.median([run["cpu_s"] for run in runs]))
+        wall = float(np.median([run["wall_s"] for run in runs]))
+        print(
+            f"{name:34} {cpu:7.2f} {wall:7.2f} {audio_s / cpu:11.0f} {runs[0]['words']:6}", end=""
+        )
+        for kind in ("cpu_s", "wall_s"):
+            ratios = [a[kind] / b[kind] for a, b in zip(runs, results[ours], strict=True)]
+            median, low, high = interval(ratios)
+            print(f"   {median:5.2f} [{low:5.2f}, {high:5.2f}]", end="")
+        print()
+
+
+def bare_share(model: str, files: Sequence[str], beam_size: int, rounds: int) -> list[float]:
+    """R2: CPU seconds of a run's CTranslate2 calls made again, over those of the run."""
+    import time
+
+    from benchmarks.throughput_worker import jobs_of
+    from speechqa.asr.loading import load_whisper
+    from speechqa.settings import AsrSettings
+
+    engine = load_whisper(AsrSettings(model=model, device="cpu", threads=1, beam_size=beam_size))
+    jobs = jobs_of(files)
+    engine.transcribe(jobs)
+    recorder = Recorder(engine.decoder.whisper)
+    engine.decoder.whisper = recorder
+    engine.transcribe(jobs)
+    engine.decoder.whisper = recorder.inner
+    shares = []
+    for _ in range(rounds):
+        start = time.process_time()
+        recorder.replay()
+        bare = time.process_time() - start
+        start = time.process_time()
+        engine.transcribe(jobs)
+        shares.append(bare / (time.process_time() - start))
+    return shares
+
+
+class Recorder:
+    """Passes calls on to CTranslate2 and can make them again."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*given: Any, **named: Any) -> Any:
+            self.calls.append((name, given, named))
+            return getattr(self.inner, name)(*given, **named)
+
+        return call
+
+    def replay(self) -> None:
+        """Make every call again, in order."""
+        for name, given, named in self.calls:
+            getattr(self.inner, name)(*given, **named)
+
+
+def stock_copy(model: Path, parent: str) -> str:
+    """Return a copy of `model` without its card: exact windows of 30 s."""
+    folder = Path(parent) / "stock"
+    folder.mkdir()
+    for file in model.iterdir():
+        if file.name != "speechqa.json" and file.is_file():
+            shutil.copy(file, folder)
+    return str(folder)
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    from speechqa.asr import find_model
+
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--model", default="speechqa-tiny")
+    parser.add_argument("--files", default=str(ROOT / "fixtures" / "audio" / "*.wav"))
+    parser.add_argument("--calls", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--beam-size", type=int, default=1)
+    parser.add_argument("--skip-segments", action="store_true", help="the slowest peer")
+    parser.add_argument("--json", type=Path, help="also write every run's figures here")
+    asked = parser.parse_args()
+
+    model = find_model(asked.model)
+    files = sorted(glob.glob(asked.files))[: asked.calls]
+    with tempfile.TemporaryDirectory() as parent:
+        exact = stock_copy(model.path, parent)
+        as_is = {"model": str(model.path), "beam_size": asked.beam_size}
+        stock = {"model": exact, "beam_size": asked.beam_size}
+        peer = {"contender": "batched", "asr": stock, "files": files}
+        best = tune(peer, files[:2])
+        peer |= best
+        configs: dict[str, dict[str, Any]] = {
+            "speechqa, exact windows": {"contender": "speechqa", "asr": stock, "files": files},
+            "speechqa, the model's windows": {
+                "contender": "speechqa",
+                "asr": as_is,
+                "files": files,
+            },
+            "faster-whisper batched": peer,
+            "  with our mallopt": peer | {"mallopt": True},
+            "  with our windows and mallopt": peer
+            | {"mallopt": True, "contender": "batched_same_windows"},
+        }
+        if not asked.skip_segments:
+            configs["faster-whisper, each segment"] = peer | {"contender": "segments"}
+        results = compare(configs, asked.rounds)
+        shares = {
+            name: bare_share(path, files, asked.beam_size, asked.rounds)
+            for name, path in (("exact", exact), ("the model's", str(model.path)))
+        }
+    report(asked, model.name, files, best, results, shares)
+
+
+def report(
+    asked: argparse.Namespace,
+    model: str,
+    files: Sequence[str],
+    best: dict[str, Any],
+    results: dict[str, list[dict[str, Any]]],
+    shares: dict[str, list[float]],
+) -> None:
+    import soundfile
+
+    audio_s = sum(info.duration * info.channels for info in map(soundfile.info, files))
+    print(
+        f"{len(files)} recordings, {audio_s:.0f} s of channels; model {model}, beam "
+        f"{asked.beam_size}, {CORES} cores, {asked.rounds} rounds; peer tuned to {best}"
+    )
+    print("\nR1  file to words")
+    table(results, "speechqa, exact windows", audio_s)
+    print("\n    the same, over the model's own windows")
+    table(results, "speechqa, the model's windows", audio_s)
+    print("\nR2  bare CTranslate2 / speechqa, CPU, one thread")
+    for name, values in shares.items():
+        median, low, high = interval(values)
+        print(f"    {name + ' windows':24} {median:.3f} [{low:.3f}, {high:.3f}]")
+    print("\nR3  speech / windows, seconds")
+    for name in ("speechqa, exact windows", "speechqa, the model's windows"):
+        run = results[name][0]
+        share = run["speech_s"] / run["window_s"] if run["window_s"] else float("nan")
+        print(f"    {name:34} {run['speech_s']:.0f} / {run['window_s']:.0f} = {share:.2f}")
+    if asked.json:
+        asked.json.write_text(json.dumps({"peer": best, "results": results, "shares": shares}))
+
+
+if __name__ == "__main__":
+    main()
