@@ -81,7 +81,7 @@ class VadSettings(Group):
     island_ms: int = option(100, "Islands shorter than this are dropped.", unit="ms", ge=0)
     onset_db: float = option(7.0, "Speech begins this far above the noise floor.", unit="dB")
     hold_db: float = option(2.5, "Speech lasts while this far above the noise floor.", unit="dB")
-    range_db: float = option(42.0, "Range of speech below a channel's own loud speech.", unit="dB")
+    range_db: float = option(37.0, "Range of speech below a channel's own loud speech.", unit="dB")
     quiet_db: float = option(32.0, "A stretch this far below loud speech is none.", unit="dB")
     least_level_db: float = option(-60.0, "A channel below this holds no speech.", unit="dBFS")
 
