@@ -82,6 +82,7 @@ def prepare(
     found = vad.speech_of_channels(recording.samples, recording.rate_hz, settings.vad)
     found = [subtract(spans, recording.lost) for spans in found]
     checks = line.check(recording.samples, recording.rate_hz, found, settings.line)
+    told, notes = _told_apart(source.path, parties, recording.duration_ms, segments)
     levels = line.levels(recording.samples, recording.rate_hz, found, settings.line)
     telephony = metadata.answered_ms is not None or bool(metadata.holds)
     grade = line.grade(recording.channels, checks, telephony)
@@ -116,14 +117,14 @@ def prepare(
         channels=recording.channels,
         codec=recording.codec,
         grade=grade,
-        speech=speech | _told_apart(source.path, parties, recording.duration_ms, segments),
+        speech=speech | told,
         holds=_holds(metadata),
         levels={p: _level(level) for p, level in zip(parties, levels, strict=True)},
         raised={
             p: np.asarray(level.raised_voice, dtype=np.int64).reshape(-1, 2)
             for p, level in zip(parties, levels, strict=True)
         },
-        checks=tuple(asdict(check) for check in checks),
+        checks=(*(asdict(check) for check in checks), *notes),
         damage=tuple(asdict(damage) for damage in recording.damage),
         peaks={p: peaks(channel, recording.rate_hz) for p, channel in samples.items()},
     )
@@ -173,25 +174,38 @@ def _refuse_moving_target(source: Source, recording: Recording) -> None:
 
 def _told_apart(
     path: str, parties: tuple[Party, ...], duration_ms: int, given: str | None
-) -> dict[Party, IntervalArray]:
-    """Return party segments that a person or another tool made for a one-channel recording."""
+) -> tuple[dict[Party, IntervalArray], list[dict[str, Any]]]:
+    """Return party segments that a person or another tool made for a one-channel recording.
+
+    A file that was named must be right; one that merely lies beside the recording is passed over
+    with a note when it is not.
+    """
     if parties != ("mixed",):
-        return {}
+        return {}, []
     stem = str(Path(path).with_suffix(""))
     beside = [stem + suffix for suffix in SEGMENT_SUFFIXES if Path(stem + suffix).is_file()]
     file = given or next(iter(beside), None)
     if file is None:
-        return {}
+        return {}, []
     from speechqa.rttm import read_segments
 
     try:
         segments = read_segments(file)
     except SpeechqaError as error:
-        raise CallError("bad-segments", error.message, hint=error.hint) from None
-    return {
+        if given:
+            raise CallError("bad-segments", error.message, hint=error.hint) from None
+        message = f"segments beside the recording were not used: {error.message}"
+        return {}, [_note("segments-not-used", message)]
+    notes = [_note("segments", f"{file}: {note}") for note in segments.notes]
+    told: dict[Party, IntervalArray] = {
         "agent": clip(segments.agent, 0, duration_ms),
         "customer": clip(segments.customer, 0, duration_ms),
     }
+    return told, notes
+
+
+def _note(name: str, message: str) -> dict[str, Any]:
+    return {"name": name, "channel": None, "severity": "info", "message": message, "detail": {}}
 
 
 def _holds(metadata: CallMetadata) -> IntervalArray:
