@@ -7,22 +7,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-_CALL_MEASURES = (
-    "recording_ms conversation_ms hold_ms live_ms silence_count silence_ms silence_share "
-    "longest_silence_ms dead_air_count long_silence_count silence_agent_ms silence_customer_ms "
-    "overlap_ms overlap_share overtalk_count overtalk_ms floor_changes interactivity "
-    "greeting_latency_ms"
-).split()
-_PARTY_MEASURES = (
-    "talk_ms talk_share longest_monologue_ms interruptions interruptions_successful "
-    "interruption_overlap_ms backchannels response_time_median_ms response_time_p90_ms "
-    "response_time_max_ms articulation_rate speaking_rate fast_share slow_share units level_dbfs "
-    "snr_db clipped_share"
-).split()
+from speechqa import timing
 
-MEASURES = (
-    *_CALL_MEASURES,
-    *(f"{party}.{name}" for party in ("agent", "customer") for name in _PARTY_MEASURES),
+MEASURES: tuple[str, ...] = tuple(
+    name
+    for one in timing.MEASURES.values()
+    for name in (
+        [f"{party}.{one.name}" for party in ("agent", "customer")] if one.per_party else [one.name]
+    )
 )
 """Every figure of a call, as ``show --json`` names it; a party's own with the party before it."""
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from speechqa.errors import RulebookError
 from speechqa.phrases import nearest
+from speechqa.rulebook import kept
 from speechqa.rulebook.book import Rulebook, RulebookForm
 from speechqa.rulebook.checks import Known, check_form
 from speechqa.rulebook.mistakes import data_path, explain
@@ -90,9 +91,13 @@ def load(
     """
     settings = settings or RulebookSettings()
     path = find(name_or_path or settings.rulebook)
-    book, mistakes = read(path)
-    if book is None or mistakes:
-        raise BadRulebook(path.name, mistakes)
+    form = kept.recall(path)
+    book = None if form is None else Rulebook(form)
+    if book is None:
+        book, mistakes = read(path)
+        if book is None or mistakes:
+            raise BadRulebook(path.name, mistakes)
+        kept.keep(path, book.form.include, book.form)
     return book.with_options(_wanted_options(book, settings)) if settings.options else book
 
 
