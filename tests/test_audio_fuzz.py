@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.fuzz_audio import Tally, drive, fuzz
+from tests.fuzz_audio import Tally, drive, fuzz, mutant, verdict
 
 
 def test_300_mutants_end_decoded_or_refused_and_never_kill_the_parent() -> None:
     tally = fuzz(300, jobs=2)
     assert tally.ran == 300
     assert tally.faults == []
+
+
+def test_a_negative_length_in_a_header_is_no_length(tmp_path: Path) -> None:
+    name, data = mutant(53_788)  # found by the long run: it ended in a ValueError
+    path = tmp_path / "mutant.bin"
+    path.write_bytes(data)
+    assert name == "wma"
+    assert not verdict(path).startswith("!")
 
 
 def test_a_worker_that_dies_is_put_down_to_its_mutant(monkeypatch: pytest.MonkeyPatch) -> None:

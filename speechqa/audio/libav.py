@@ -77,7 +77,7 @@ class LibavDecoder:
         self._bad = 0
         self._block = 0
         stated = None
-        if self._track.duration and self._track.time_base:
+        if (self._track.duration or 0) > 0 and self._track.time_base:
             stated = round(self._track.duration * self._track.time_base * (self._track.rate or 0))
         self.layout = Layout(
             rate_hz=int(self._track.rate or 0),

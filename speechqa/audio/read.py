@@ -103,6 +103,8 @@ def _decoder(source: Source, settings: AudioSettings) -> Decoder:
             hint="if recordings are that large here, raise audio.max_bytes",
         )
     found = _sniffed(source, settings)
+    if found.name == "ogg-unknown":
+        raise CallError("unknown-codec", "an Ogg file whose first packet is of no known coding")
     if found.name not in settings.formats:
         raise CallError(
             "format-not-accepted",
