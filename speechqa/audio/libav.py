@@ -77,8 +77,9 @@ class LibavDecoder:
         self._bad = 0
         self._block = 0
         stated = None
-        if (self._track.duration or 0) > 0 and self._track.time_base:
-            stated = round(self._track.duration * self._track.time_base * (self._track.rate or 0))
+        ticks = self._track.duration or 0
+        if ticks > 0 and self._track.time_base:
+            stated = round(ticks * self._track.time_base * (self._track.rate or 0))
         self.layout = Layout(
             rate_hz=int(self._track.rate or 0),
             channels=int(context.channels),
