@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechqa.asr.features import FloatArray
-from speechqa.asr.flags import compression_ratio, loops
+from speechqa.asr.flags import compression_ratio, repeated
 from speechqa.asr.tokens import TokenText
 from speechqa.settings import AsrSettings
 
@@ -197,7 +197,7 @@ class Decoder:
             log_probability=result.scores[0] * length / (length + 1),
             no_speech_probability=float(result.no_speech_prob),
             compression=compression_ratio(self.texts.text(tokens).strip()),
-            repeats=bool(loops([str(token) for token in tokens]).any()),
+            repeats=bool(repeated(np.array(tokens)).any()),
         )
 
     def _best(self, tried: Sequence[Row]) -> Row:

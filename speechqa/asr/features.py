@@ -25,6 +25,8 @@ _FADE_MS = 5  # a hard edge between speech and digital silence is a click in eve
 _FLOOR = np.float32(1e-10)
 _BLOCK = 480  # frames transformed at once: they stay in the cache
 _BLAS_FRAMES = 24
+"""Frames in one matrix product: few enough that BLAS does not start threads of its own, which
+beside the recogniser's cost more than they give (15 ms of waiting a window for 0.5 ms of work)."""
 
 
 def native_rate(rate_hz: int) -> int:
@@ -85,11 +87,8 @@ def log_mel(samples: FloatArray, rate_hz: int, mel_filters: FloatArray) -> Float
         framed = _framed(samples, n_fft, hop)
         filters = mel_filters[:, : n_fft // 2 + 1].T * _response(rate_hz)[:, None]
         for at in range(0, frames, _BLOCK):
-            power = _power(framed[at : at + _BLOCK], n_fft)
-            # Small enough that BLAS does not start its threads, which cost more than they give
-            # beside the recogniser's own (15 ms of waiting a window against 0.5 ms of work).
-            small = power.reshape(-1, _BLAS_FRAMES, power.shape[1]) @ filters
-            bands[at : at + _BLOCK] = small.reshape(len(power), -1)[: frames - at]
+            mel = _power(framed[at : at + _BLOCK], n_fft) @ filters
+            bands[at : at + _BLOCK] = mel.reshape(-1, len(mel_filters))[: frames - at]
     np.maximum(bands, _FLOOR, out=bands)
     np.log10(bands, out=bands)
     np.maximum(bands, bands.max() - np.float32(8), out=bands)
@@ -106,11 +105,24 @@ def _framed(samples: FloatArray, n_fft: int, hop: int) -> FloatArray:
 
 
 def _power(framed: FloatArray, n_fft: int) -> FloatArray:
-    """Return the power spectra of some frames, padded to whole groups of `_BLAS_FRAMES`."""
-    spectrum = np.fft.rfft(framed[:_BLOCK] * _hann(n_fft), axis=1)
-    groups = -(-len(spectrum) // _BLAS_FRAMES)
-    power = np.zeros((groups * _BLAS_FRAMES, spectrum.shape[1]), np.float32)
-    power[: len(spectrum)] = spectrum.real**2 + spectrum.imag**2
+    """Return the power spectra of some frames, padded to whole groups of `_BLAS_FRAMES`.
+
+    A windowed frame is folded about its middle, so that its cosine and sine transforms are two
+    products of half the size: 1.4 ms a window of 30 s, against 2.4 ms by `numpy.fft`.
+    """
+    cosine, sine = _transforms(n_fft)
+    half = n_fft // 2
+    count = len(framed[:_BLOCK])
+    groups = -(-count // _BLAS_FRAMES)
+    even = np.zeros((groups * _BLAS_FRAMES, half + 1), np.float32)
+    odd = np.zeros((groups * _BLAS_FRAMES, half - 1), np.float32)
+    left, right = framed[:_BLOCK, 1:half], framed[:_BLOCK, :half:-1]
+    even[:count, 0] = framed[:_BLOCK, 0]
+    even[:count, half] = framed[:_BLOCK, half]
+    np.add(left, right, out=even[:count, 1:half])
+    np.subtract(left, right, out=odd[:count])
+    power: FloatArray = np.square(even.reshape(groups, _BLAS_FRAMES, -1) @ cosine)
+    power += np.square(odd.reshape(groups, _BLAS_FRAMES, -1) @ sine)
     return power
 
 
@@ -153,7 +165,8 @@ def _piece(job: SpeechJob, start_ms: int, end_ms: int, rate: int) -> FloatArray:
     piece = as_float(job.samples[first:last])
     if not len(piece):
         return piece
-    np.nan_to_num(piece, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    if not np.isfinite(piece).all():
+        np.nan_to_num(piece, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     piece -= piece.mean(dtype=np.float64).astype(np.float32)
     if job.rate_hz != rate:
         from speechqa.audio import resample
@@ -180,5 +193,10 @@ def _response(rate_hz: int) -> FloatArray:
 
 
 @lru_cache(maxsize=2)
-def _hann(n_fft: int) -> FloatArray:
-    return np.hanning(n_fft + 1)[:-1].astype(np.float32)
+def _transforms(n_fft: int) -> tuple[FloatArray, FloatArray]:
+    """Return the cosine and sine matrices of a folded frame under a Hann window."""
+    half = n_fft // 2
+    window = np.hanning(n_fft + 1)[: half + 1, None]
+    angle = 2 * np.pi * np.outer(np.arange(half + 1), np.arange(half + 1)) / n_fft
+    cosine, sine = np.cos(angle) * window, np.sin(angle) * window
+    return cosine.astype(np.float32), sine[1:half].astype(np.float32)

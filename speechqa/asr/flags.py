@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from speechqa.asr.interface import Spans
 LOOP_REPEATS = {1: 6, 2: 4, 3: 3, 4: 3, 5: 3, 6: 3, 7: 3, 8: 3}
 """Words in a phrase: how often in a row people do not say it. Single words are said more often in
 a row ("no, no, no, no", a row of zeros)."""
+
+_FEWEST_REPEATS = min((times - 1) * length for length, times in LOOP_REPEATS.items())
 
 VOICE_TOLERANCE_MS = 150
 """How far from voice activity a word may lie: the error of aligned word times."""
@@ -43,12 +46,24 @@ def loops(texts: Sequence[str]) -> NDArray[np.bool_]:
     >>> loops("no no no no sorry".split()).any()
     np.False_
     """
-    plain = np.array([text.casefold().strip(" .,!?。，！？") for text in texts])
-    marked = np.zeros(len(plain), np.bool_)
+    return repeated(np.array([text.casefold().strip(" .,!?。，！？") for text in texts]))
+
+
+def repeated(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Mark values of runs repeated more often than `LOOP_REPEATS` allows, but for the first.
+
+    Examples
+    --------
+    >>> repeated(np.array([1, 2, 1, 2, 1, 2, 1, 2])).astype(int).tolist()
+    [0, 0, 1, 1, 1, 1, 1, 1]
+    """
+    marked = np.zeros(len(values), np.bool_)
+    if len(values) - len(np.unique(values)) < _FEWEST_REPEATS:
+        return marked
     for length, repeats in LOOP_REPEATS.items():
-        if len(plain) < length * repeats:
+        if len(values) < length * repeats:
             continue
-        same = np.concatenate([plain[length:] == plain[:-length], [False]])
+        same = np.concatenate([values[length:] == values[:-length], [False]])
         edges = np.flatnonzero(np.diff(np.concatenate([[False], same, [False]])))
         for start, end in edges.reshape(-1, 2).tolist():
             if end - start >= length * (repeats - 1):

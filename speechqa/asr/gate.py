@@ -44,14 +44,15 @@ def voiced_spans(job: SpeechJob, spans: Spans) -> Spans:
 
 def _steady(job: SpeechJob, start_ms: int, end_ms: int) -> bool:
     first, last = (edge * job.rate_hz // 1000 for edge in (start_ms, end_ms))
-    samples = np.nan_to_num(as_float(job.samples[first:last]), posinf=0.0, neginf=0.0)
+    samples = as_float(job.samples[first:last])
+    if not np.isfinite(samples).all():
+        np.nan_to_num(samples, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     size = max(1, job.rate_hz * FRAME_MS // 1000)
     frames = samples[: len(samples) // size * size].reshape(-1, size)
     if not len(frames):
         return not samples.any()
     # The variance of a frame leaves a constant offset out.
-    power = np.maximum(frames.var(axis=1, dtype=np.float64), 1e-10)
-    level = 10 * np.log10(power)
+    level = 10 * np.log10(np.maximum(frames.var(axis=1), 1e-10))
     if level.max() < _SILENT_DBFS:
         return True
     if len(level) < _FEWEST_FRAMES:

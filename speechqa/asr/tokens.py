@@ -45,14 +45,11 @@ class TokenText:
         self._multilingual = multilingual
         self._pieces: dict[int, str] = {}
         self.end = self._id("<|endoftext|>")
+        self._languages: dict[str, int] = self._language_tokens() if multilingual else {}
 
     def languages(self) -> list[str]:
         """Return the language codes that the tokenizer has a token for."""
-        if not self._multilingual:
-            return ["en"]
-        from faster_whisper.tokenizer import _LANGUAGE_CODES
-
-        return [code for code in _LANGUAGE_CODES if self._tokenizer.token_to_id(f"<|{code}|>")]
+        return list(self._languages) if self._multilingual else ["en"]
 
     def start(self, language: str) -> list[int]:
         """Return the tokens that every row in `language` starts with.
@@ -64,13 +61,19 @@ class TokenText:
         """
         if not self._multilingual:
             return [self._id("<|startoftranscript|>")]
-        code = self._tokenizer.token_to_id(f"<|{language}|>")
-        if code is None or language not in self.languages():
+        code = self._languages.get(language)
+        if code is None:
             raise UsageError(
                 f"language {language!r} is not one of the model's",
                 hint="use auto, or one of: " + ", ".join(self.languages()),
             )
         return [self._id("<|startoftranscript|>"), code, self._id("<|transcribe|>")]
+
+    def _language_tokens(self) -> dict[str, int]:
+        from faster_whisper.tokenizer import _LANGUAGE_CODES
+
+        tokens = {code: self._tokenizer.token_to_id(f"<|{code}|>") for code in _LANGUAGE_CODES}
+        return {code: token for code, token in tokens.items() if token is not None}
 
     def prompt(self, language: str) -> list[int]:
         """Return the prompt for text without timestamp tokens."""
