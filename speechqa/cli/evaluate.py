@@ -112,9 +112,9 @@ def evaluate(
 
 def _say(row: Evaluated) -> None:
     for note in row.notes:
-        talk().print(f"{row.name}: {note}", markup=False)
+        talk().print(f"{row.name}: {note}", markup=False, soft_wrap=True)
     if row.problem:
-        talk().print(f"not compared: {row.problem}", markup=False)
+        talk().print(f"not compared: {row.problem}", markup=False, soft_wrap=True)
 
 
 def _line(row: Evaluated) -> dict[str, Any]:
@@ -127,7 +127,8 @@ def _calls(rows: Sequence[Evaluated]) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("call", "edges ms", "silences", "interruptions", "rate", "words", "phrases")
+    columns = ("edges ms", "silences", "interr.", "rate", "words", "phrases")
+    table = Table("call", *columns, caption="found of true + false; errors of rate and words")
     for row in rows:
         assert row.figures is not None
         one = row.figures.as_dict()
@@ -135,12 +136,12 @@ def _calls(rows: Sequence[Evaluated]) -> Table:
         spoken = text.words if text.words.said else text.characters
         table.add_row(
             escape(row.name),
-            f"{_number(activity['edge_median_ms'])} / {_number(activity['edge_p90_ms'])}",
+            f"{_number(activity['edge_median_ms'])}/{_number(activity['edge_p90_ms'])}",
             _counts(text.activity.silences),
             _counts(text.activity.interruptions),
             _percent(one["rates"]["error_median"]),
             _percent(spoken.rate),
-            f"{text.phrases.matched} of {text.phrases.true}" if text.phrases.true else "-",
+            f"{text.phrases.matched}/{text.phrases.true}" if text.phrases.true else "-",
         )
     return table
 
@@ -179,7 +180,8 @@ def _pooled(all_: dict[str, Any], calls: int) -> Table:
 
 
 def _counts(counts: Any) -> str:
-    return f"{counts.matched} of {counts.true}, {counts.found - counts.matched} false"
+    false = counts.found - counts.matched
+    return f"{counts.matched}/{counts.true}" + (f" +{false}" if false else "")
 
 
 def _percent(value: float | None) -> str:

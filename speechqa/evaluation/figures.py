@@ -111,12 +111,13 @@ def compare_call(
 
 def _words(reference: Reference, facts: CallFacts) -> Figures:
     assert reference.words is not None
+    said = [word for word in reference.words if word.start_ms < facts.duration_ms]
     trusted = [word for word in facts.words if not word.flag]
     mixed = set(facts.speech) == {"mixed"}
     errors = WordErrors()
     for party in ("mixed",) if mixed else PARTIES:
         errors += compare_words(
-            [word for word in reference.words if mixed or word.party == party],
+            [word for word in said if mixed or word.party == party],
             [word for word in trusted if mixed or word.party == party],
         )
     return Figures(characters=errors) if is_cjk(reference.words) else Figures(words=errors)

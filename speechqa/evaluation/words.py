@@ -3,7 +3,7 @@
 Text is compared as units: a spaced word is one, a Chinese character is one; case and punctuation
 do not count. The rate is edits (substitutions, deletions, insertions) per unit said, aligned per
 party by `rapidfuzz`. For Chinese that is the character error rate, else the word error rate.
-Times are compared where the same unit was heard.
+Times are compared where the same unit was heard within 2 s: further away it is another one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from speechqa.transcript import Word
+
+NEAR_MS = 2000
 
 _UNIT = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|[^\W_]+(?:['’][^\W_]+)*")
 _CJK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
@@ -87,7 +89,8 @@ def compare_words(said: Sequence[Word], heard: Sequence[Word]) -> WordErrors:
     for step in Levenshtein.opcodes(first, second):
         if step.tag == "equal":
             pairs = zip(one[step.src_start : step.src_end], two[step.dest_start :], strict=False)
-            starts += [there[1] - here[1] for here, there in pairs]
+            errors = [there[1] - here[1] for here, there in pairs]
+            starts += [error for error in errors if abs(error) <= NEAR_MS]
         else:
             kinds[step.tag] += max(step.src_end - step.src_start, step.dest_end - step.dest_start)
     return WordErrors(len(one), kinds["replace"], kinds["delete"], kinds["insert"], tuple(starts))
