@@ -12,6 +12,7 @@ from speechqa.pipeline import Assessment
 from speechqa.rulebook import Rulebook
 from speechqa.settings import TimingSettings
 from speechqa.store import Store
+from speechqa.store.assessments import assessment_of_row
 
 ABSENT = "not in the rulebook"
 
@@ -45,7 +46,9 @@ class Differences:
             yield {"kind": "agent"} | agent
 
 
-def differences(store: Store, book: Rulebook, settings: TimingSettings) -> Differences:
+def differences(
+    store: Store, book: Rulebook, settings: TimingSettings, *, workers: int = 1
+) -> Differences:
     """Judge stored calls by `book` and compare with their newest stored verdicts."""
     columns = ["key", "results", "percent", "points", "potential"]
     stored = {row["key"]: row for row in store.assessments(columns=columns).to_pylist()}
@@ -53,9 +56,9 @@ def differences(store: Store, book: Rulebook, settings: TimingSettings) -> Diffe
     found = Differences()
     pooled: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0, 0.0])
     changed: Counter[str] = Counter()
-    keys = stored.keys() & names.keys()
-    for block in judged_blocks(store, book, settings, keys):
-        for new in block:
+    keys = set(stored.keys() & names.keys())
+    for block in judged_blocks(store, book, settings, keys, workers=workers):
+        for new in map(assessment_of_row, block.table.to_pylist()):
             old, name = stored[new.key], names[new.key]
             agent = name["agent_id"] or "(unknown)"
             found.compared += 1

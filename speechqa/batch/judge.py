@@ -8,15 +8,22 @@ without an assessment and is named; the others go on.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
+
+from speechqa.batch.workers import Done, Workers
 from speechqa.pipeline import Assessment, CallFacts
 from speechqa.pipeline.assess import assess, assessment_digest
 from speechqa.rulebook import Rulebook
 from speechqa.settings import TimingSettings
-from speechqa.store import Store
+from speechqa.store import BLOCK_CALLS, Store
 from speechqa.store.assessments import assessments_table
+from speechqa.store.schema import facts_of_row
+
+PATIENCE_S = 600.0
+"""How long a worker may take for one block of calls."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,14 @@ class Judged:
 
     made: tuple[Assessment, ...]
     failed: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class JudgedBlock:
+    """Rows of the ``assessments`` table, and calls that could not be judged."""
+
+    table: pa.Table
+    failed: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -58,14 +73,16 @@ def judge_and_store(
     return judged
 
 
-def judge_missing(store: Store, book: Rulebook, settings: TimingSettings) -> Tally:
+def judge_missing(
+    store: Store, book: Rulebook, settings: TimingSettings, *, workers: int = 1
+) -> Tally:
     """Judge every current call that this rulebook has not judged yet, and store that."""
     missing = unjudged(store, assessment_digest(book, settings))
     count = 0
     failed: list[tuple[str, str]] = []
-    for block in store.stream(missing):
-        judged = judge_and_store(store, block, book, settings)
-        count += len(judged.made)
+    for judged in judged_blocks(store, book, settings, missing, workers=workers):
+        store.commit_assessments(judged.table)
+        count += judged.table.num_rows
         failed.extend(judged.failed)
     return Tally(count, tuple(failed))
 
@@ -81,11 +98,41 @@ def unjudged(store: Store, assessment: str) -> set[str]:
 
 
 def judged_blocks(
-    store: Store, book: Rulebook, settings: TimingSettings, keys: set[str]
-) -> Iterator[tuple[Assessment, ...]]:
-    """Yield assessments of stored calls, block by block, storing none."""
-    for block in store.stream(keys):
-        yield judge(block, book, settings).made
+    store: Store, book: Rulebook, settings: TimingSettings, keys: set[str], *, workers: int = 1
+) -> Iterator[JudgedBlock]:
+    """Yield assessments of stored calls, block by block, storing none.
+
+    Parameters
+    ----------
+    workers
+        Processes; a store that fits in one block is judged in this one.
+    """
+    blocks = store.stream(keys)
+    if workers == 1 or len(keys) <= BLOCK_CALLS:
+        yield from (_judge_table(block, book, settings) for block in blocks)
+        return
+    with Workers(_make_judge, (book, settings), workers, lambda _: PATIENCE_S) as pool:
+        more = True
+        while more or pool.busy:
+            while more and pool.idle:
+                block = next(blocks, None)
+                more = block is not None
+                if block is not None:
+                    pool.start(block)
+            for ended in pool.results():
+                if isinstance(ended, Done):
+                    yield ended.answer
+                else:  # the worker died: one call at a time, in this process
+                    yield _judge_table(ended.task, book, settings)
+
+
+def _make_judge(book: Rulebook, settings: TimingSettings) -> Callable[..., JudgedBlock]:
+    return lambda block, _: _judge_table(block, book, settings)
+
+
+def _judge_table(block: pa.Table, book: Rulebook, settings: TimingSettings) -> JudgedBlock:
+    judged = judge([facts_of_row(row) for row in block.to_pylist()], book, settings)
+    return JudgedBlock(assessments_table(judged.made), judged.failed)
 
 
 def _where(error: BaseException) -> str:

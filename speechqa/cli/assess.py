@@ -42,7 +42,7 @@ def assess(
     open_ = open_store(settings.store.path)
     before = time.monotonic()
     if diff:
-        found = differences(open_, book, settings.timing)
+        found = differences(open_, book, settings.timing, workers=settings.run.worker_count)
         if as_json:
             for line in found.as_lines():
                 print_json(line)
@@ -50,7 +50,7 @@ def assess(
             _print(found)
         return
     with hold(open_.local):
-        tally = judge_missing(open_, book, settings.timing)
+        tally = judge_missing(open_, book, settings.timing, workers=settings.run.worker_count)
     seconds = time.monotonic() - before
     if as_json:
         print_json(

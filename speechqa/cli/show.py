@@ -80,10 +80,17 @@ def _header(facts: CallFacts, judged: Assessment | None) -> Iterator[RenderableT
     from speechqa.discovery import shown
 
     yield Rule(escape(shown(facts.call_id)), align="left")
-    started = facts.started_at.isoformat(sep=" ") if facts.started_at else "unknown start"
-    agent = escape(shown(facts.agent_id)) if facts.agent_id else "unknown"
-    queue = escape(shown(facts.queue)) if facts.queue else "unknown"
-    yield f"agent [bold]{agent}[/bold]   queue {queue}   {started}"
+    started = facts.started_at.isoformat(sep=" ") if facts.started_at else None
+    yield "   ".join(
+        f"{label} [bold]{escape(shown(value))}[/bold]{_origin(facts, field)}"
+        if value
+        else f"{label} unknown"
+        for label, value, field in (
+            ("agent", facts.agent_id, "agent_id"),
+            ("queue", facts.queue, "queue"),
+            ("started", started, "started_at"),
+        )
+    )
     sure = f" (p = {facts.language_probability:.2f})" if facts.language_probability else ""
     yield (
         f"{clock(facts.duration_ms)} long   language {facts.language or 'unknown'}{sure}   "
@@ -97,6 +104,12 @@ def _header(facts: CallFacts, judged: Assessment | None) -> Iterator[RenderableT
         yield f"[yellow]transcript: {flag}[/yellow]"
     if judged is not None:
         yield _score(judged)
+
+
+def _origin(facts: CallFacts, field: str) -> str:
+    """Say where a field came from: CSV, JSON or the file's name."""
+    origin = facts.metadata_sources.get(field)
+    return f" [dim](from the {origin})[/dim]" if origin else ""
 
 
 def _score(judged: Assessment) -> str:

@@ -173,20 +173,22 @@ class Store:
             table = table.filter(pa.array([k in wanted for k in table["key"].to_pylist()]))
         return [facts_of_row(row) for row in table.to_pylist()]
 
-    def stream(self, keys: Set[str], *, block: int = BLOCK_CALLS) -> Iterator[list[CallFacts]]:
-        """Yield the facts of the calls with these keys, in blocks; memory stays flat."""
+    def stream(self, keys: Set[str], *, block: int = BLOCK_CALLS) -> Iterator[pa.Table]:
+        """Yield the rows of ``recordings`` with these keys, in blocks; memory stays flat."""
         if not keys:
             return
-        held: list[CallFacts] = []
+        held: list[pa.RecordBatch] = []
+        rows = 0
         dataset = self.open_table("recordings").to_pyarrow_dataset()
         for batch in dataset.to_batches(batch_size=block):
             wanted = pa.array([key in keys for key in batch["key"].to_pylist()], pa.bool_())
-            held.extend(facts_of_row(row) for row in batch.filter(wanted).to_pylist())
-            while len(held) >= block:
-                yield held[:block]
-                held = held[block:]
-        if held:
-            yield held
+            held.append(batch.filter(wanted))
+            rows += held[-1].num_rows
+            if rows >= block:
+                yield pa.Table.from_batches(held)
+                held, rows = [], 0
+        if rows:
+            yield pa.Table.from_batches(held)
 
     def find(self, name: str) -> CallFacts:
         """Return the current call named by its id, its path or the start of its key.
