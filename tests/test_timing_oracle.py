@@ -152,7 +152,7 @@ def assert_same(found, wanted):
             assert found[name] == pytest.approx(value, rel=1e-12), name
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(any_call)
 def test_every_measure_and_event_is_what_the_slow_oracle_says(call):
     measured = measure_calls([call], DEFAULT)
@@ -161,7 +161,7 @@ def test_every_measure_and_event_is_what_the_slow_oracle_says(call):
     assert events_of(measured, 0) == oracle.events()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(any_call, max_size=6), st.sampled_from([1, 9, 98_304]))
 def test_a_batch_measures_each_call_as_if_alone(several, block):
     with pytest.MonkeyPatch.context() as patch:
@@ -197,7 +197,7 @@ small = TimingSettings(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(any_call)
 def test_other_thresholds_are_obeyed_too(call):
     measured = measure_calls([call], small)

@@ -7,7 +7,10 @@ rules. A batch gives each call exactly what it would get alone.
 from collections.abc import Iterable
 
 from speechqa.settings import TimingSettings
-from speechqa.timing.batch import Call, CallBatch, Instants, Layout, Words
+from speechqa.timing.batch import CallBatch
+from speechqa.timing.call import Call, Layout
+from speechqa.timing.columns import Instants, Words
+from speechqa.timing.explain import Explanation, definition, explain
 from speechqa.timing.registry import Column, Measure, Reason
 from speechqa.timing.result import MEASURES, BatchMeasures, iter_blocks, measure_batch
 
@@ -17,12 +20,15 @@ __all__ = [
     "Call",
     "CallBatch",
     "Column",
+    "Explanation",
     "Instants",
     "Layout",
     "Measure",
     "Reason",
     "TimingSettings",
     "Words",
+    "definition",
+    "explain",
     "iter_blocks",
     "measure_batch",
     "measure_calls",

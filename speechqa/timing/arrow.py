@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechqa.intervals import Ragged
-from speechqa.timing.batch import NOT_KNOWN, PARTIES, CallBatch, Instants, Layout, Words
+from speechqa.timing.batch import CallBatch
+from speechqa.timing.call import NOT_KNOWN, PARTIES, Layout
+from speechqa.timing.columns import Instants, Words
 
 _PARTS = ("agent", "customer", "mixed")
 

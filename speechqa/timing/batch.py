@@ -1,175 +1,21 @@
 """What the timing measures are made from: many calls laid end to end in flat columns.
 
 A batch holds speech, holds, words and phrase instants of many calls, nothing of audio or text.
-Columns may be views of Arrow buffers (see `speechqa.timing.arrow`). The parties are numbered:
-`AGENT` is 0, `CUSTOMER` is 1. Times are integer milliseconds from the start of each recording.
+Columns may be views of Arrow buffers (see `speechqa.timing.arrow`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
-from enum import IntEnum
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from speechqa.intervals import Ragged, as_spans, empty, normalise, offsets_of
-
-AGENT, CUSTOMER = 0, 1
-PARTIES = ("agent", "customer")
-
-NOT_KNOWN = np.int64(-1)
-"""Answer instant of a call whose telephony did not tell it."""
-
-
-class Layout(IntEnum):
-    """How the parties of a recording lie in its channels."""
-
-    MIXED = 0
-    """One channel, parties not told apart: all speech is in the agent's column."""
-    SEGMENTS = 1
-    """One channel, parties told apart by software or by hand."""
-    CHANNELS = 2
-    """A channel for each party."""
-    AGENT_ONLY = 3
-    """Only the agent was recorded."""
-    CUSTOMER_ONLY = 4
-    """Only the customer was recorded."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """One call, in plain lists.
-
-    Parameters
-    ----------
-    duration_ms
-        Length of the recording.
-    agent, customer
-        Talkspurts of each party, (start, end) pairs in any order; None where there is no such
-        channel.
-    mixed
-        Speech of a recording whose parties share a channel and are not told apart.
-    one_channel
-        The parties were told apart on one channel, by software or by hand: overlap and
-        interruptions are then not measured.
-    holds
-        From telephony metadata; None where it says nothing of holds.
-    answered_ms
-        When the agent took the call; None where the telephony does not tell.
-    language
-        ISO 639-1 code, for the limits of the speech rate.
-    words
-        ``(party, start, end, units)`` for each trusted word; None without a transcript.
-    announcements
-        Instants where a hold or wait phrase of the agent ends.
-    returns
-        Instants where a return phrase of the agent starts ("thank you for holding").
-    level_dbfs
-        Level of each party's speech, by party.
-    raised
-        Stretches of raised voice, by party.
-    grade
-        Evidence grade, "A" to "D"; None where nobody graded the call.
-
-    Examples
-    --------
-    >>> Call(duration_ms=9000, agent=[(0, 2000)], customer=[]).layout.name
-    'CHANNELS'
-    """
-
-    duration_ms: int
-    agent: ArrayLike | None = None
-    customer: ArrayLike | None = None
-    mixed: ArrayLike | None = None
-    one_channel: bool = False
-    holds: ArrayLike | None = None
-    answered_ms: int | None = None
-    language: str | None = None
-    words: Sequence[tuple[str, int, int, int]] | None = None
-    announcements: Sequence[int] = ()
-    returns: Sequence[int] = ()
-    level_dbfs: dict[str, float | None] = field(default_factory=dict)
-    raised: dict[str, ArrayLike] = field(default_factory=dict)
-    grade: str | None = None
-
-    @property
-    def layout(self) -> Layout:
-        """How the parties lie in the channels, from what was given."""
-        if self.agent is not None and self.customer is not None:
-            return Layout.SEGMENTS if self.one_channel else Layout.CHANNELS
-        if self.mixed is not None:
-            return Layout.MIXED
-        if self.agent is not None:
-            return Layout.AGENT_ONLY
-        if self.customer is not None:
-            return Layout.CUSTOMER_ONLY
-        raise ValueError("a call needs speech: `agent` and `customer`, or `mixed`; got neither")
-
-
-@dataclass(frozen=True, eq=False)
-class Words:
-    """One party's words of many calls, in the order of their start within each call.
-
-    Parameters
-    ----------
-    offsets
-        Shape (calls + 1,).
-    start, end
-        Shape (words,), ms.
-    units
-        Shape (words,): speech-rate units; 0 for a word that is not trusted.
-    """
-
-    offsets: NDArray[Any]
-    start: NDArray[Any]
-    end: NDArray[Any]
-    units: NDArray[Any]
-
-    @classmethod
-    def from_lists(cls, calls: Iterable[Iterable[tuple[int, int, int]]]) -> Words:
-        """Lay the ``(start, end, units)`` of several calls end to end, sorted within each call."""
-        lists = [sorted(words) for words in calls]
-        flat = [word for words in lists for word in words]
-        numbers = np.array(flat, dtype=np.int64).reshape(-1, 3)
-        offsets = offsets_of(len(words) for words in lists)
-        return cls(offsets, numbers[:, 0], numbers[:, 1], numbers[:, 2])
-
-    @classmethod
-    def empty(cls, calls: int) -> Words:
-        """Return no words for `calls` calls."""
-        nothing = np.empty(0, dtype=np.int64)
-        return cls(np.zeros(calls + 1, dtype=np.int64), nothing, nothing, nothing)
-
-    def calls(self, first: int, stop: int) -> Words:
-        """Return calls `first` to `stop` on the same columns, without a copy."""
-        return replace(self, offsets=self.offsets[first : stop + 1])
-
-
-@dataclass(frozen=True, eq=False)
-class Instants:
-    """Sorted instants of many calls: where phrases end or start."""
-
-    offsets: NDArray[Any]
-    at: NDArray[Any]
-
-    @classmethod
-    def from_lists(cls, calls: Iterable[Sequence[int]]) -> Instants:
-        """Lay the instants of several calls end to end, sorted within each call."""
-        lists = [sorted(instants) for instants in calls]
-        flat = np.array([at for instants in lists for at in instants], dtype=np.int64)
-        return cls(offsets_of(len(instants) for instants in lists), flat)
-
-    @classmethod
-    def empty(cls, calls: int) -> Instants:
-        """Return no instants for `calls` calls."""
-        return cls(np.zeros(calls + 1, dtype=np.int64), np.empty(0, dtype=np.int64))
-
-    def calls(self, first: int, stop: int) -> Instants:
-        """Return calls `first` to `stop` on the same columns, without a copy."""
-        return Instants(self.offsets[first : stop + 1], self.at)
+from speechqa.intervals import Ragged, as_spans, empty, normalise
+from speechqa.timing.call import NOT_KNOWN, PARTIES, Call, Layout
+from speechqa.timing.columns import Instants, Words
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechqa.intervals import IntArray
-from speechqa.timing.batch import AGENT, CUSTOMER, NOT_KNOWN
+from speechqa.timing.call import AGENT, CUSTOMER, NOT_KNOWN
 from speechqa.timing.facts import Facts
 from speechqa.timing.registry import Needs, Ratio, Reason, measure
 from speechqa.timing.rows import max_by_call, sum_by_call
@@ -89,7 +89,7 @@ def longest_silence_ms(facts: Facts) -> IntArray:
 
 
 @measure(
-    unit="count", better="lower", good=(0, 1), thresholds=("dead_air_ms",), evidence="silences"
+    unit="count", better="lower", good=(0, 1), thresholds=("dead_air_ms",), evidence="dead air"
 )
 def dead_air_count(facts: Facts) -> IntArray:
     """Number of gaps of at least `dead_air_ms` (dead air); the long ones are among them."""
@@ -97,7 +97,11 @@ def dead_air_count(facts: Facts) -> IntArray:
 
 
 @measure(
-    unit="count", better="lower", good=(0, 0), thresholds=("long_silence_ms",), evidence="silences"
+    unit="count",
+    better="lower",
+    good=(0, 0),
+    thresholds=("long_silence_ms",),
+    evidence="long silences",
 )
 def long_silence_count(facts: Facts) -> IntArray:
     """Number of gaps of at least `long_silence_ms`."""

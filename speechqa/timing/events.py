@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from speechqa.intervals import IntArray
 from speechqa.settings import TimingSettings
-from speechqa.timing.batch import PARTIES, CallBatch, Layout
+from speechqa.timing.batch import CallBatch
+from speechqa.timing.call import PARTIES, Layout
+from speechqa.timing.delivery_measures import beyond
 from speechqa.timing.facts import Facts
 from speechqa.timing.gaps import Gaps
 from speechqa.timing.holds import CONFIDENCE, METADATA, Holds
 from speechqa.timing.lanes import Clock
 from speechqa.timing.overlaps import BACKCHANNEL, FAILED, SUCCESSFUL, Overlaps
-from speechqa.timing.party_measures import beyond
 from speechqa.timing.rates import Windows, window_spans
 from speechqa.timing.registry import Column
 
@@ -93,7 +94,7 @@ def events_of(tables: Tables, call: int, settings: TimingSettings) -> list[Event
         found += [
             _silence(gap, settings) for gap in gap_rows(tables.silences, tables.clock, call, layout)
         ]
-        found += _holds(tables, call)
+        found += hold_rows(tables.holds, tables.clock, call)
     if layout == Layout.CHANNELS and tables.batch.grade[call] <= 1:
         found += _overtalk(tables, call) + _entries(tables, call)
     if layout != Layout.MIXED:
@@ -145,9 +146,9 @@ def _silence(gap: Event, settings: TimingSettings) -> Event:
     return _event("silence", gap["owner"], gap["start_ms"], gap["end_ms"], detail)
 
 
-def _holds(tables: Tables, call: int) -> list[Event]:
-    holds, rows = tables.holds, _rows(tables.holds.offsets, call)
-    base = int(tables.clock.base[call])
+def hold_rows(holds: Holds, clock: Clock, call: int) -> list[Event]:
+    """Return the holds of one call as events."""
+    rows, base = _rows(holds.offsets, call), int(clock.base[call])
     return [
         _event(
             "hold",

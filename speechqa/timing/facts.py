@@ -100,14 +100,18 @@ class Facts:
     @cached_property
     def pace_limits(self) -> NDArray[np.float64]:
         """Least and most units of an ordinary window, shape (calls, 2); NaN without limits."""
-        minutes = self.settings.rate_window_ms / 60_000
-        limits = {
-            code: (low * minutes, high * minutes)
-            for code, (low, high) in self.settings.rate_limits.items()
-        }
-        none = (np.nan, np.nan)
-        found = [limits.get(code or "", none) for code in self.batch.language]
-        return np.array(found, dtype=np.float64).reshape(-1, 2)
+        known = self.settings.rate_limits
+        row = {code: place for place, code in enumerate(known)}
+        rows = [row.get(code or "", -1) for code in self.batch.language]
+        table = np.array([*known.values(), (np.nan, np.nan)], dtype=np.float64)
+        return table[rows] * (self.settings.rate_window_ms / 60_000)
+
+    @cached_property
+    def turn_spans(self) -> tuple[IntArray, IntArray]:
+        """Spans of the turns, ms: the agent's with 0 for the customer's, and the reverse."""
+        span, customer = self.turns.end - self.turns.start, self.turns.cell & 1
+        customers = span * customer
+        return span - customers, customers
 
 
 def gather(batch: CallBatch, settings: TimingSettings) -> Facts:

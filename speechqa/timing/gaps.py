@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from speechqa.intervals import IntArray
 from speechqa.settings import TimingSettings
-from speechqa.timing.batch import AGENT, CUSTOMER, CallBatch
+from speechqa.timing.batch import CallBatch
+from speechqa.timing.call import AGENT, CUSTOMER
 from speechqa.timing.holds import Holds
 from speechqa.timing.lanes import BoolArray, Lanes
 

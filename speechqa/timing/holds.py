@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from speechqa.intervals import IntArray
 from speechqa.settings import TimingSettings
-from speechqa.timing.batch import AGENT, CUSTOMER, CallBatch, Layout
+from speechqa.timing.batch import CallBatch
+from speechqa.timing.call import AGENT, CUSTOMER, Layout
 from speechqa.timing.lanes import BoolArray, Lanes
 
 METADATA, RETURN_PHRASE, BOTH_SPEAK, CUSTOMER_TALKS = 0, 1, 2, 3

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechqa.intervals import IntArray, Ragged
-from speechqa.timing.batch import CallBatch, Instants
+from speechqa.timing.batch import CallBatch
+from speechqa.timing.columns import Instants
 from speechqa.timing.rows import sum_by_call
 
 BoolArray = NDArray[np.bool_]

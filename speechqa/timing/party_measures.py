@@ -1,4 +1,4 @@
-"""Measures of each party: talk, monologue, interruptions, answers, speech rate, level.
+"""Measures of each party in the conversation: talk, monologue, interruptions, answers.
 
 One function per measure; its docstring is its definition. Each takes the facts of a block and
 returns shape (calls, 2): agent, customer. "The party" is p, "the other party" is q.
@@ -6,8 +6,7 @@ returns shape (calls, 2): agent, customer. "The party" is p, "the other party" i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +17,12 @@ from speechqa.timing.overlaps import BACKCHANNEL, FAILED, SUCCESSFUL
 from speechqa.timing.registry import Needs, Ratio, Reason, measure
 from speechqa.timing.rows import (
     max_by_call,
-    order_by_cell,
     quantile_by_cell,
-    sum_by_call,
     sum_by_cell,
 )
 
 _TURN = ("turn_pause_ms",)
 _ENTRY = ("backchannel_ms", "simultaneous_ms", "terminal_ms")
-_RATE = ("rate_speech_ms", "rate_units")
-_WINDOW = ("rate_window_ms", "rate_hop_ms", "rate_limits", *_RATE)
 
 
 @measure(unit="ms", per_party=True, needs=Needs.OWN_CHANNEL, evidence="talkspurts")
@@ -49,11 +44,12 @@ def talk_share(facts: Facts) -> Ratio:
     per_party=True,
     needs=Needs.PARTIES,
     thresholds=_TURN,
-    evidence="turns",
+    evidence="own turns",
 )
 def longest_monologue_ms(facts: Facts) -> IntArray:
     """Longest span of a turn of the party, first start to last end; 0 without a turn."""
-    return _of_turns(facts, max_by_call)
+    longest = [max_by_call(own, facts.turns.offsets) for own in facts.turn_spans]
+    return np.stack(longest, axis=1)
 
 
 @measure(
@@ -84,7 +80,7 @@ def interruptions(facts: Facts) -> IntArray:
     needs=Needs.CHANNELS,
     lowest_grade="B",
     thresholds=_ENTRY,
-    evidence="interruptions",
+    evidence="successful interruptions",
 )
 def interruptions_successful(facts: Facts) -> IntArray:
     """Number of the party's interruptions after which the other gave way: u ends after v."""
@@ -171,155 +167,6 @@ def response_time_max_ms(facts: Facts) -> NDArray[Any]:
     return _answers(facts, 1.0)
 
 
-@measure(
-    unit="units/min",
-    per_party=True,
-    needs=Needs.OWN_CHANNEL,
-    thresholds=_RATE,
-    evidence="talkspurts",
-)
-def articulation_rate(facts: Facts) -> Ratio:
-    """Units of the party per minute of its talk time.
-
-    A unit is a word in spaced scripts, a character in Chinese and Japanese, a digit as spoken.
-    Words with low confidence, in repetition loops or with no voice activity of the party under
-    them don't count. Needs `rate_speech_ms` of speech and `rate_units` units.
-    """
-    return Ratio(facts.rates.units, facts.talk, 60_000, _rate_reason(facts))
-
-
-@measure(
-    unit="units/min",
-    per_party=True,
-    needs=Needs.PARTIES,
-    empty=Reason.NO_TURN,
-    thresholds=(*_RATE, *_TURN),
-    evidence="turns",
-)
-def speaking_rate(facts: Facts) -> Ratio:
-    """Units of the party per minute of its turns, first start to last end, pauses included.
-
-    Counted like the articulation rate, with the same needs. Never per minute of call.
-    """
-    return Ratio(facts.rates.units, _of_turns(facts, sum_by_call), 60_000, _rate_reason(facts))
-
-
-@measure(
-    unit="share",
-    better="lower",
-    per_party=True,
-    needs=Needs.OWN_CHANNEL,
-    empty=Reason.LITTLE_SPEECH,
-    good=(0.0, 0.1),
-    thresholds=_WINDOW,
-    evidence="fast windows",
-)
-def fast_share(facts: Facts) -> Ratio:
-    """Share of the party's rate windows that are faster than the language's upper limit.
-
-    A window is `rate_window_ms` of the party's own speech, one every `rate_hop_ms`; a word
-    belongs to the windows in which it starts. Needs what the articulation rate needs.
-    """
-    return _window_share(facts, beyond(facts, "fast"))
-
-
-@measure(
-    unit="share",
-    better="lower",
-    per_party=True,
-    needs=Needs.OWN_CHANNEL,
-    empty=Reason.LITTLE_SPEECH,
-    good=(0.0, 0.1),
-    thresholds=_WINDOW,
-    evidence="slow windows",
-)
-def slow_share(facts: Facts) -> Ratio:
-    """Share of the party's rate windows that are slower than the language's lower limit.
-
-    Windows are those of `fast_share`.
-    """
-    return _window_share(facts, beyond(facts, "slow"))
-
-
-@measure(
-    unit="units",
-    per_party=True,
-    needs=Needs.OWN_CHANNEL,
-    empty=Reason.NO_TRANSCRIPT,
-    evidence="talkspurts",
-)
-def units(facts: Facts) -> NDArray[Any]:
-    """Speech-rate units of the party: words, characters or digits, as the rates count them."""
-    return np.where(facts.batch.transcribed[:, None], facts.rates.units, np.nan)
-
-
-@measure(
-    unit="dBFS",
-    per_party=True,
-    needs=Needs.OWN_CHANNEL,
-    empty=Reason.NO_LEVEL,
-    good=(-35.0, -12.0),
-    evidence="talkspurts",
-)
-def level_dbfs(facts: Facts) -> NDArray[Any]:
-    """Level of the party: root mean square over its talkspurts, relative to full scale."""
-    return facts.batch.level
-
-
-@measure(
-    unit="units/min",
-    per_party=True,
-    needs=Needs.OWN_CHANNEL,
-    empty=Reason.LITTLE_SPEECH,
-    thresholds=("rate_window_ms", "rate_hop_ms", *_RATE),
-    evidence="windows",
-    listed=False,
-)
-def window_rate_p90(facts: Facts) -> NDArray[Any]:
-    """90th percentile of the rates of the party's rate windows (linear interpolation)."""
-    p90 = []
-    for windows in facts.rates.windows:
-        call = windows.per_window(np.arange(facts.calls))
-        ordered, offsets = order_by_cell(windows.units, 2 * call, facts.calls)
-        p90.append(quantile_by_cell(ordered, offsets, 0.9)[:, 0])
-    rate = np.stack(p90, axis=1) * (60_000 / facts.settings.rate_window_ms)
-    return np.where(_rate_reason(facts) == 0, rate, np.nan)
-
-
-def beyond(facts: Facts, pace: Literal["fast", "slow"]) -> tuple[NDArray[np.bool_], ...]:
-    """Return, for each party, which windows are beyond the limit of their call's language."""
-    found = []
-    for windows in facts.rates.windows:
-        limit = windows.per_window(facts.pace_limits[:, 1 if pace == "fast" else 0])
-        found.append(windows.units > limit if pace == "fast" else windows.units < limit)
-    return tuple(found)
-
-
-def _of_turns(facts: Facts, combine: Callable[[NDArray[Any], NDArray[Any]], IntArray]) -> IntArray:
-    """Combine the spans of each party's turns per call, shape (calls, 2)."""
-    span, customer = facts.turns.span, facts.turns.cell & 1
-    both = (span * (1 - customer), span * customer)
-    return np.stack([combine(own, facts.turns.offsets) for own in both], axis=1)
-
-
 def _answers(facts: Facts, q: float) -> NDArray[np.float64]:
     ordered, offsets = facts.answers
     return quantile_by_cell(ordered, offsets, q)
-
-
-def _window_share(facts: Facts, marked: tuple[NDArray[np.bool_], ...]) -> Ratio:
-    why = _rate_reason(facts)
-    why[(why == 0) & np.isnan(facts.pace_limits[:, :1])] = Reason.NO_LIMITS
-    windows = facts.rates.windows
-    parts = [sum_by_call(m, w.offsets) for m, w in zip(marked, windows, strict=True)]
-    wholes = [np.diff(w.offsets) for w in windows]
-    return Ratio(np.stack(parts, axis=1), np.stack(wholes, axis=1), why=why)
-
-
-def _rate_reason(facts: Facts) -> NDArray[np.int8]:
-    settings = facts.settings
-    why = np.zeros((facts.calls, 2), dtype=np.int8)
-    why[facts.rates.units < settings.rate_units] = Reason.FEW_UNITS
-    why[facts.talk < settings.rate_speech_ms] = Reason.LITTLE_SPEECH
-    why[~facts.batch.transcribed] = Reason.NO_TRANSCRIPT
-    return why

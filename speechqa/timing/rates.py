@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from speechqa.intervals import IntArray
 from speechqa.settings import TimingSettings
-from speechqa.timing.batch import CallBatch, Words
+from speechqa.timing.batch import CallBatch
+from speechqa.timing.columns import Words
 from speechqa.timing.lanes import Lanes
 
 
@@ -85,9 +86,11 @@ def _party(
         return nothing[1:], Windows(nothing, nothing[:0])
     base = clock.bases(words.offsets)
     begin = base + np.minimum(words.start[rows], clock.last)
-    units = np.array(words.units[rows], dtype=np.int64)
-    stop = words.end[rows]
-    units[_voiceless(begin, base, stop, lanes.own(party), clock.last)] = 0
+    units = words.units[rows]
+    voiceless = _voiceless(begin, base, words.end[rows], lanes.own(party), clock.last)
+    if len(voiceless):
+        units = units.copy()
+        units[voiceless] = 0
     running = np.zeros(len(units) + 1, dtype=np.int64)
     np.cumsum(units, out=running[1:])
     bounds = running[np.asarray(words.offsets) - rows.start]

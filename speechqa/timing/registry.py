@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechqa.settings import TimingSettings
-from speechqa.timing.batch import Layout
+from speechqa.timing.call import Layout
 from speechqa.timing.facts import Facts
 
 Unit = Literal["ms", "count", "share", "per minute", "units", "units/min", "dBFS"]
@@ -78,6 +78,14 @@ class Ratio:
     denominator: NDArray[np.int64]
     scale: int = 1
     why: NDArray[np.int8] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Figures:
+    """Values, and the `Reason` why each is not measured (0: it is); same shape."""
+
+    values: NDArray[Any]
+    why: NDArray[np.int8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +154,7 @@ class Measure:
     thresholds: tuple[str, ...]
     evidence: str
     listed: bool
-    compute: Callable[[Facts], NDArray[Any] | Ratio]
+    compute: Callable[[Facts], NDArray[Any] | Figures | Ratio]
 
     @property
     def definition(self) -> str:
@@ -166,10 +174,10 @@ def measure(
     thresholds: tuple[str, ...] = (),
     evidence: str = "",
     listed: bool = True,
-) -> Callable[[Callable[[Facts], NDArray[Any] | Ratio]], Measure]:
+) -> Callable[[Callable[[Facts], NDArray[Any] | Figures | Ratio]], Measure]:
     """Turn a function of the facts into a `Measure`; see there for the arguments."""
 
-    def wrap(compute: Callable[[Facts], NDArray[Any] | Ratio]) -> Measure:
+    def wrap(compute: Callable[[Facts], NDArray[Any] | Figures | Ratio]) -> Measure:
         return Measure(
             compute.__name__,
             unit,
@@ -193,6 +201,8 @@ def evaluate(one: Measure, facts: Facts, refused: NDArray[np.int8]) -> Column:
     found = one.compute(facts)
     if isinstance(found, Ratio):
         return _divided(found, one, refused)
+    if isinstance(found, Figures):
+        return Column(found.values, np.where(refused, refused, found.why))
     if found.dtype.kind != "f":
         return Column(found, refused)
     return Column(found, _first_reason(refused, np.isnan(found), one.empty))

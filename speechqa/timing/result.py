@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechqa.settings import TimingSettings
-from speechqa.timing import call_measures, party_measures
-from speechqa.timing.batch import PARTIES, CallBatch, Layout
+from speechqa.timing import call_measures, delivery_measures, party_measures
+from speechqa.timing.batch import CallBatch
+from speechqa.timing.call import PARTIES, Layout
 from speechqa.timing.events import Tables, events_of, gap_rows
 from speechqa.timing.facts import Facts, clock_of, conversation, gather
 from speechqa.timing.gaps import find_gaps
@@ -28,7 +29,7 @@ from speechqa.timing.registry import Column, Measure, Reason, evaluate, reason_t
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
         item.name: item
-        for module in (call_measures, party_measures)
+        for module in (call_measures, party_measures, delivery_measures)
         for item in vars(module).values()
         if isinstance(item, Measure)
     }
@@ -167,10 +168,14 @@ class BatchMeasures:
         if why:
             unmeasured[prefix + one.name] = reason_text(Reason(int(why)), self.settings)
             return None
-        number = float(value)
-        if one.unit in ("ms", "count", "units") and number.is_integer():
-            return int(number)
-        return number
+        return plain_value(one, value)
+
+
+def plain_value(one: Measure, value: Any) -> int | float:
+    """Return a measured value as a number for JSON: whole where its unit is."""
+    number = float(value)
+    whole = one.unit in ("ms", "count", "units") and number.is_integer()
+    return int(number) if whole else number
 
 
 def measure_batch(batch: CallBatch, settings: TimingSettings) -> BatchMeasures:

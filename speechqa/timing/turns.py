@@ -39,11 +39,6 @@ class Turns:
     taken: IntArray
 
     @property
-    def span(self) -> IntArray:
-        """From first start to last end of each turn, ms."""
-        return self.end - self.start
-
-    @property
     def transfer(self) -> IntArray:
         """Floor transfer offset of each row `taken`; negative where the two turns overlap."""
         return self.start[self.taken] - self.end[self.taken - 1]

@@ -1,0 +1,209 @@
+"""One measure of one call, laid open: definition, thresholds, intervals, arithmetic.
+
+The call is measured again alone, which gives the same figure; what is shown is read from the
+same facts that the figure comes from.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, fields
+from typing import Any
+
+from speechqa.settings import TimingSettings
+from speechqa.timing.batch import CallBatch
+from speechqa.timing.call import AGENT, PARTIES, Call
+from speechqa.timing.evidence import EVIDENCE, Row
+from speechqa.timing.facts import gather
+from speechqa.timing.registry import Measure, Reason, evaluate, reason_text, refusals
+from speechqa.timing.result import MEASURES, plain_value
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How one figure came about.
+
+    Parameters
+    ----------
+    name
+        As asked for: ``"silence_share"``, ``"agent.talk_share"``.
+    definition
+        The measure's definition.
+    unit, better, good
+        As registered.
+    thresholds
+        The settings in it, by name.
+    intervals
+        Mappings with ``what``, ``start_ms``, ``end_ms`` and ``detail``, in order of start.
+    arithmetic
+        Lines that lead to the figure.
+    value
+        The figure; None where it is not measured.
+    reason
+        Why not, in words.
+    """
+
+    name: str
+    definition: str
+    unit: str
+    better: str
+    good: tuple[float | None, float | None]
+    thresholds: dict[str, Any]
+    intervals: tuple[Row, ...]
+    arithmetic: tuple[str, ...]
+    value: int | float | None
+    reason: str | None
+
+    @property
+    def result(self) -> str:
+        """The figure with its unit, or why there is none."""
+        if self.value is None:
+            return f"not measured: {self.reason}"
+        if self.unit == "share":
+            return f"{self.value:.4g} ({100 * self.value:.1f} %)"
+        return f"{self.value:.6g} {self.unit}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the explanation as plain values."""
+        return {field.name: getattr(self, field.name) for field in fields(self)} | {
+            "intervals": list(self.intervals),
+            "arithmetic": list(self.arithmetic),
+            "good": list(self.good),
+            "result": self.result,
+        }
+
+
+def definition(name: str) -> str:
+    """Return the definition of a measure: the docstring of its function.
+
+    Examples
+    --------
+    >>> definition("talk_ms")
+    "Total length of the party's talkspurts."
+    >>> definition("agent.talk_ms") == definition("talk_ms")
+    True
+    """
+    return find_measure(name)[0].definition
+
+
+def find_measure(name: str) -> tuple[Measure, int | None]:
+    """Return a measure and the number of the party that its name begins with, if any.
+
+    Raises
+    ------
+    KeyError
+        There is no such measure; the message names the nearest.
+    """
+    party, _, bare = name.rpartition(".")
+    if bare not in MEASURES or party not in ("", *PARTIES):
+        near = difflib.get_close_matches(bare, MEASURES, n=3, cutoff=0.5)
+        raise KeyError(f"no measure {name!r}; nearest: {', '.join(near) or 'none'}")
+    one = MEASURES[bare]
+    if party and not one.per_party:
+        raise KeyError(f"{bare} is a measure of the call: ask for {bare!r}, not {name!r}")
+    return one, PARTIES.index(party) if party else None
+
+
+def explain(call: Call, name: str, settings: TimingSettings) -> Explanation:
+    """Explain one measure of one call.
+
+    Parameters
+    ----------
+    call
+        As it was measured.
+    name
+        A measure; one of a party as ``agent.NAME`` or ``customer.NAME`` (NAME alone: agent).
+
+    Raises
+    ------
+    KeyError
+        There is no such measure; the message names the nearest.
+
+    Examples
+    --------
+    >>> call = Call(duration_ms=9000, agent=[(0, 1000)], customer=[(5000, 8000)])
+    >>> told = explain(call, "silence_share", TimingSettings())
+    >>> told.arithmetic
+    ('4000 ms of 8000 ms', '4000 / 8000 = 0.5')
+    >>> told.intervals[0]["start_ms"], told.intervals[0]["end_ms"]
+    (1000, 5000)
+    """
+    one, party = find_measure(name)
+    party = AGENT if party is None else party
+    facts = gather(CallBatch.from_calls([call]), settings)
+    column = evaluate(one, facts, refusals(one, facts))
+    at = (0, party) if one.per_party else 0
+    why = Reason(int(column.why[at]))
+    value = None if why else plain_value(one, column.values[at])
+    intervals = sorted(EVIDENCE[one.evidence](facts, party), key=lambda row: row["start_ms"])
+    if why in _UNSEEN:
+        intervals = []
+    if why:
+        lines = [f"not measured: {reason_text(why, settings)}"]
+    elif column.numerator is not None and column.denominator is not None:
+        parts = int(column.numerator[at]), int(column.denominator[at])
+        lines = _divided(one, *parts, column.scale, value)
+    else:
+        lines = _added(one, intervals, value)
+    return Explanation(
+        f"{PARTIES[party]}.{one.name}" if one.per_party else one.name,
+        one.definition,
+        one.unit,
+        one.better,
+        one.good,
+        {threshold: getattr(settings, threshold) for threshold in one.thresholds},
+        tuple(intervals),
+        tuple(lines),
+        value,
+        reason_text(why, settings) if why else None,
+    )
+
+
+_UNSEEN = (
+    Reason.NOT_TOLD_APART,
+    Reason.TOLD_APART_BY_SOFTWARE,
+    Reason.NO_AGENT,
+    Reason.NO_CUSTOMER,
+    Reason.LOW_GRADE,
+)
+"""Reasons where the intervals themselves would mislead."""
+
+
+def _divided(one: Measure, above: int, below: int, scale: int, value: Any) -> list[str]:
+    if one.evidence.endswith("windows"):
+        first = f"{above} of {below} windows"
+    elif one.unit == "share":
+        first = f"{above} ms of {below} ms"
+    else:
+        what = "floor changes" if one.unit == "per minute" else "units"
+        first = f"{above} {what} in {below} ms"
+    product = f"{above} x {scale}" if scale != 1 else f"{above}"
+    return [first, f"{product} / {below} = {value:.6g}"]
+
+
+def _added(one: Measure, rows: list[Row], value: Any) -> list[str]:
+    lengths = [row["end_ms"] - row["start_ms"] for row in rows]
+    counted = [row for row in rows if row.get("counts", True)]
+    if one.name.startswith("response_time"):
+        offsets = sorted(row["offset_ms"] for row in rows)
+        return [f"sorted: {_listed(offsets, ', ')}", f"{one.name}: {value:g} ms"]
+    if one.name.startswith("longest"):
+        return [f"longest of {_listed(sorted(lengths, reverse=True), ', ')} = {value:g} ms"]
+    if one.name == "window_rate_p90":
+        rates = sorted(row["rate"] for row in rows)
+        return [f"sorted: {_listed(rates, ', ')}", f"90th percentile: {value:g} per minute"]
+    if one.unit == "count":
+        return [f"{len(counted)} of {len(rows)} listed = {value:g}"]
+    if one.name == "live_ms":
+        return [f"{_listed(lengths, ' - ')} = {value:g} ms"]
+    if one.name == "greeting_latency_ms":
+        return [f"{rows[0]['end_ms']} - {rows[0]['start_ms']} = {value:g} ms"]
+    if one.unit == "ms":
+        parts = [row["end_ms"] - row["start_ms"] for row in counted]
+        return [f"{_listed(parts, ' + ')} = {value:g} ms"]
+    return [f"{value:g} {one.unit}"]
+
+
+def _listed(numbers: list[Any], glue: str, most: int = 30) -> str:
+    shown = glue.join(f"{number:g}" for number in numbers[:most]) or "0"
+    return shown if len(numbers) <= most else f"{shown}{glue}... ({len(numbers)} in all)"
