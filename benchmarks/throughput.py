@@ -23,8 +23,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
 import contextlib
+import difflib
 import glob
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +38,7 @@ from typing import Any
 import numpy as np
 
 CORES = len(os.sched_getaffinity(0))
+KINDS = ("cpu_s", "wall_s")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -126,19 +129,40 @@ def compare(configs: dict[str, dict[str, Any]], rounds: int) -> dict[str, list[d
 
 
 def table(results: dict[str, list[dict[str, Any]]], ours: str, audio_s: float) -> None:
-    print(f"{'':34} {'CPU s':>7} {'wall s':>7} {'x real time':>11} {'words':>6}", end="")
-    print(f"   CPU {'over ' + ours:<26} wall")
+    """Print one line for each contender, with what it takes over `ours`."""
+    print(
+        f"{'over ' + ours:36}{'CPU s':>7}{'wall s':>8}{'speed':>7}{'words':>7}{'agree':>7}", end=""
+    )
+    print(f"   {'CPU ratio':18}   wall ratio")
     for name, runs in results.items():
-        cpu = float(np.median([run["cpu_s"] for run in runs]))
-        wall = float(np.median([run["wall_s"] for run in runs]))
-        print(
-            f"{name:34} {cpu:7.2f} {wall:7.2f} {audio_s / cpu:11.0f} {runs[0]['words']:6}", end=""
-        )
-        for kind in ("cpu_s", "wall_s"):
+        cpu, wall = (float(np.median([run[kind] for run in runs])) for kind in KINDS)
+        words = sum(len(channel) for channel in runs[0]["texts"])
+        alike = agreement(runs[0]["texts"], results[ours][0]["texts"])
+        line = f"  {name:34}{cpu:7.2f}{wall:8.2f}{audio_s / cpu:6.0f}x{words:7}{alike:7.1%}"
+        for kind in KINDS:
             ratios = [a[kind] / b[kind] for a, b in zip(runs, results[ours], strict=True)]
             median, low, high = interval(ratios)
-            print(f"   {median:5.2f} [{low:5.2f}, {high:5.2f}]", end="")
-        print()
+            line += f"   {median:5.2f} [{low:4.2f}, {high:5.2f}]"
+        print(line)
+
+
+def agreement(ours: Sequence[Sequence[str]], theirs: Sequence[Sequence[str]]) -> float:
+    """Return the share of words that two transcripts of the same channels have in common.
+
+    >>> agreement([["how", "are", "you"]], [["how", "is", "you"]])
+    0.6666666666666666
+    """
+    plain = [
+        [[re.sub(r"\W", "", word.casefold()) for word in channel] for channel in side]
+        for side in (ours, theirs)
+    ]
+    common = sum(
+        block.size
+        for a, b in zip(*plain, strict=True)
+        for block in difflib.SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks()
+    )
+    most = max(sum(map(len, side)) for side in plain)
+    return common / most if most else 1.0
 
 
 def bare_share(model: str, files: Sequence[str], beam_size: int, rounds: int) -> list[float]:

@@ -1,8 +1,8 @@
 """One contender of the throughput benchmark in a process of its own.
 
 Started by `benchmarks.throughput`. Loads its model, then transcribes the recordings once for each
-line on stdin and answers with one line of JSON: wall and CPU seconds, words, seconds of windows.
-Every contender starts from the files and ends with words and their times.
+line on stdin and answers with one line of JSON: wall and CPU seconds, the words of each channel,
+seconds of windows. Every contender starts from the files and ends with words and their times.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -57,13 +57,18 @@ def speechqa(config: dict[str, Any]) -> Run:
         heard = engine.transcribe(jobs)
         speech = sum(int((job.speech[:, 1] - job.speech[:, 0]).sum()) for job in jobs)
         return {
-            "words": sum(len(channel.words) for channel in heard),
+            "texts": [[word.text for word in channel.words] for channel in heard],
             "window_s": sum(channel.window_ms for channel in heard) / 1000,
             "windows": sum(channel.windows for channel in heard),
             "speech_s": speech / 1000,
         }
 
     return run
+
+
+def words_of(segments: Iterable[Any]) -> list[str]:
+    """Return the words of faster-whisper's segments."""
+    return [word.word.strip() for segment in segments for word in segment.words or ()]
 
 
 def _faster_whisper(config: dict[str, Any]) -> Any:
@@ -89,7 +94,7 @@ def batched(config: dict[str, Any]) -> Run:
 
     model = _faster_whisper(config)
 
-    def channel(audio: np.ndarray) -> int:
+    def channel(audio: np.ndarray) -> list[str]:
         # A pipeline keeps state between calls, so each thread has its own; they share the model.
         segments, _ = BatchedInferencePipeline(model).transcribe(
             audio,
@@ -97,12 +102,12 @@ def batched(config: dict[str, Any]) -> Run:
             beam_size=config["asr"]["beam_size"],
             word_timestamps=True,
         )
-        return sum(len(segment.words or ()) for segment in segments)
+        return words_of(segments)
 
     def run() -> dict[str, Any]:
         with ThreadPoolExecutor(config["workers"]) as pool:
             audio = [x for f in config["files"] for x in decode_audio(f, split_stereo=True)]
-            return {"words": sum(pool.map(channel, audio))}
+            return {"texts": list(pool.map(channel, audio))}
 
     return run
 
@@ -125,10 +130,10 @@ def batched_same_windows(config: dict[str, Any]) -> Run:
     windowing = Windowing.of(ModelCard(), AsrSettings())
     filters = model.feature_extractor.mel_filters
 
-    def channel(job: Any) -> int:
+    def channel(job: Any) -> list[str]:
         windows = windowing.windows(job)
         if not windows:
-            return 0
+            return []
         features = np.stack(
             [
                 padded_features(
@@ -144,11 +149,11 @@ def batched_same_windows(config: dict[str, Any]) -> Run:
         segments = BatchedInferencePipeline(model)._batched_segments_generator(
             features, tokenizer, metadata, config["batch_size"], options, False
         )
-        return sum(len(segment.words or ()) for segment in segments)
+        return words_of(segments)
 
     def run() -> dict[str, Any]:
         with ThreadPoolExecutor(config["workers"]) as pool:
-            return {"words": sum(pool.map(channel, jobs_of(config["files"])))}
+            return {"texts": list(pool.map(channel, jobs_of(config["files"])))}
 
     return run
 
@@ -192,8 +197,9 @@ def segments(config: dict[str, Any]) -> Run:
     model = _faster_whisper(config)
 
     def run() -> dict[str, Any]:
-        words = 0
+        texts: list[list[str]] = []
         for job in jobs_of(config["files"]):
+            texts.append([])
             for start, end in job.spans.tolist():
                 first, last = (edge * job.rate_hz // 1000 for edge in (start, end))
                 audio = resample(job.samples[first:last], job.rate_hz, 16000)
@@ -203,8 +209,8 @@ def segments(config: dict[str, Any]) -> Run:
                     word_timestamps=True,
                     condition_on_previous_text=False,
                 )
-                words += sum(len(segment.words or ()) for segment in found)
-        return {"words": words}
+                texts[-1] += words_of(found)
+        return {"texts": texts}
 
     return run
 
