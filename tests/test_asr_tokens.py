@@ -76,3 +76,10 @@ def test_an_english_model_has_one_language_and_names_none(tokenizer):
     texts = TokenText(tokenizer, multilingual=False)
     assert texts.languages() == ["en"]
     assert len(texts.start("en")) == 1
+
+
+def test_a_model_refuses_languages_that_it_was_not_trained_on(tokenizer):
+    texts = TokenText(tokenizer, multilingual=True, known=("en", "zh"))
+    assert texts.languages() == ["en", "zh"]
+    with pytest.raises(UsageError, match="'de' is not one of the model's"):
+        texts.start("de")

@@ -95,10 +95,11 @@ def _mean(
     totals: dict[str, float] = {}
     for speech_ms, probabilities in sorted(windows, key=lambda window: window[0]):
         for code, probability in probabilities.items():
-            if not allowed or code in allowed:
-                totals[code] = totals.get(code, 0.0) + speech_ms * probability
+            totals[code] = totals.get(code, 0.0) + speech_ms * probability
+    # Over all languages: a language that the model does not know leaves it unsure.
     whole = sum(totals.values())
-    if not whole:
+    known = sorted(code for code in totals if not allowed or code in allowed)
+    if not whole or not known:
         return LanguageChoice(allowed[0] if allowed else _FALLBACK, 0.0)
-    best = max(sorted(totals), key=lambda code: totals[code])
+    best = max(known, key=lambda code: totals[code])
     return LanguageChoice(best, round(totals[best] / whole, 4))

@@ -76,7 +76,11 @@ def load_whisper(settings: AsrSettings) -> WhisperEngine:
     keep_large_buffers()
     device = choose_device(settings)
     loaded = _open(model, device)
-    texts = TokenText(loaded.hf_tokenizer, multilingual=loaded.model.is_multilingual)
+    texts = TokenText(
+        loaded.hf_tokenizer,
+        multilingual=loaded.model.is_multilingual,
+        known=model.card.languages,
+    )
     if settings.language != "auto":
         texts.start(settings.language)
     decoder = Decoder(

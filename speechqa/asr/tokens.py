@@ -38,17 +38,20 @@ class TokenText:
         A ``tokenizers.Tokenizer`` of a Whisper model.
     multilingual
         Whether the model's prompts name a language.
+    known
+        Languages that the model was trained on; empty for all that the tokenizer names.
     """
 
-    def __init__(self, tokenizer: Any, *, multilingual: bool) -> None:
+    def __init__(self, tokenizer: Any, *, multilingual: bool, known: Sequence[str] = ()) -> None:
         self._tokenizer = tokenizer
         self._multilingual = multilingual
         self._pieces: dict[int, str] = {}
         self.end = self._id("<|endoftext|>")
-        self._languages: dict[str, int] = self._language_tokens() if multilingual else {}
+        tokens = self._language_tokens() if multilingual else {}
+        self._languages = {code: n for code, n in tokens.items() if not known or code in known}
 
     def languages(self) -> list[str]:
-        """Return the language codes that the tokenizer has a token for."""
+        """Return the codes of the languages that the model knows."""
         return list(self._languages) if self._multilingual else ["en"]
 
     def start(self, language: str) -> list[int]:
