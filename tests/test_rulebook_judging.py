@@ -4,6 +4,7 @@ import pytest
 
 from speechqa.rulebook import CallView, evaluate
 from speechqa.rulebook.book import Rulebook, RulebookForm
+from speechqa.rulebook.call import Call
 from speechqa.rulebook.dialogue import placed_call
 from speechqa.transcript import Word
 
@@ -574,3 +575,31 @@ def test_options_change_the_digest_and_the_answer():
     assert evaluate(book, [view])[0][0].outcome == "violated"
     assert evaluate(other, [view])[0][0].outcome == "not_applicable"
     assert book.digest == book_of(rule | {"note": "words only"}).digest
+
+
+def test_rules_told_without_judging_answer_as_when_judged():
+    rules = [
+        FORBIDDEN,
+        FORBIDDEN | {"when": "thanks"},
+        FORBIDDEN | {"party": "customer"},
+        {"kind": "forbidden", "find": {"all": ["apology", {"en": ["but"]}]}},
+        {"kind": "required", "find": ["apology", {"any": ["hold-request", {"en": ["hello"]}]}]},
+        {"kind": "each", "each": "thanks", "then": "apology"},
+        {"kind": "each", "each": {"use": "apology", "party": "customer"}, "then": "hold-request"},
+        {"kind": "sequence", "start": "hold-request", "steps": [{"find": "consent"}]},
+        {"kind": "forbidden", "find": {"digits": 3}},
+    ]
+    book = book_of(*rules)
+    said = ["hello", "sorry but", "hang up", "thank you", "please hold", "okay", "1 2 3", "fine"]
+    for first in said:
+        for second in said:
+            for view in (
+                call(("agent", 0, 2, first), ("customer", 3, 5, second)),
+                call(("customer", 0, 2, first), ("agent", 3, 5, second), ("agent", 6, 7, first)),
+            ):
+                quick = evaluate(book, [view])[0]
+                plan = book.compiled.plan("en", "B")
+                slow = [judge_(Call(view, plan.lexicon)) for _, judge_, _ in plan.steps]
+                assert [(r.outcome, r.reason, r.met, r.due) for r in quick] == [
+                    (r.outcome, r.reason, r.met, r.due) for r in slow
+                ]

@@ -28,6 +28,8 @@ DIGIT_PATTERN = {
 }
 """What one spoken digit looks like in normalised text."""
 
+_KNOWN = 200_000
+
 _NEGATIONS_EN = frozenset(
     """
     no not never nor neither nothing nobody none nowhere without cannot hardly barely unable
@@ -66,7 +68,15 @@ def uses_spaces(lang: str) -> bool:
     return lang not in {"zh", "ja", "yue"}
 
 
-@lru_cache(maxsize=262_144)
+@lru_cache(maxsize=8)
+def known_tokens(lang: str) -> dict[str, tuple[str, ...]]:
+    """Return the memory of `tokens` for one language, for loops that cannot afford a call.
+
+    It is emptied when it grows beyond what a language has in everyday words.
+    """
+    return {}
+
+
 def tokens(text: str, lang: str) -> tuple[str, ...]:
     """Return the normalised tokens of `text`, in order.
 
@@ -86,6 +96,16 @@ def tokens(text: str, lang: str) -> tuple[str, ...]:
     >>> tokens("請撥打10086，好嗎？", "zh")
     ('请', '拨', '打', '一', '零', '零', '八', '六', '好', '吗')
     """
+    known = known_tokens(lang)
+    found = known.get(text)
+    if found is None:
+        if len(known) > _KNOWN:
+            known.clear()
+        found = known[text] = _tokens(text, lang)
+    return found
+
+
+def _tokens(text: str, lang: str) -> tuple[str, ...]:
     flat = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).lower()
     digits: Sequence[str] = _DIGITS_ZH if lang == "zh" else _DIGITS_EN
     found = []

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
-from speechqa.phrases.normalise import tokens, uses_spaces
+from speechqa.phrases.normalise import known_tokens, tokens, uses_spaces
 from speechqa.transcript import Word, join_words
 
 UTTERANCE_PAUSE_MS = 600
@@ -69,12 +69,16 @@ class Stream:
         self.first_token: list[int] = []
         self.utterance_starts: list[int] = []
         self._passage_starts: list[int] = []
-        parts_out, word_of, count = self.tokens, self.word_of, 0
+        parts_out, word_of, heard, count = self.tokens, self.word_of, self.words, 0
         last_end = -_FAR
+        known = known_tokens(lang)
         for word in words:
             if (word.party != party and party != "any") or word.flag:
                 continue
-            parts = tokens(word.text, lang)
+            text = word.text
+            parts = known.get(text)
+            if parts is None:
+                parts = tokens(text, lang)
             if not parts:
                 continue
             pause = word.start_ms - last_end
@@ -85,10 +89,13 @@ class Stream:
             if word.end_ms > last_end:
                 last_end = word.end_ms
             self.first_token.append(len(parts_out))
-            for part in parts:
-                parts_out.append(part)
+            if len(parts) == 1:
+                parts_out.append(parts[0])
                 word_of.append(count)
-            self.words.append(word)
+            else:
+                parts_out.extend(parts)
+                word_of.extend([count] * len(parts))
+            heard.append(word)
             count += 1
 
     def __len__(self) -> int:

@@ -16,6 +16,7 @@ from speechqa.rulebook import finders, judge
 from speechqa.rulebook.book import RulebookForm
 from speechqa.rulebook.call import Call
 from speechqa.rulebook.checks import slots_for
+from speechqa.rulebook.dormant import Dormant, dormant_of
 from speechqa.rulebook.names import walk
 from speechqa.rulebook.rules import Forbidden, Team
 from speechqa.rulebook.search import FinderCompiler
@@ -106,6 +107,8 @@ class Plan:
 
     lexicon: Lexicon
     steps: tuple[tuple[Any, Judge | None, RuleResult | None], ...]
+    dormant: tuple[Dormant | None, ...]
+    parties: tuple[str, ...]
 
 
 class CompiledBook:
@@ -148,7 +151,11 @@ class CompiledBook:
                 RuleResult(rule.id, "not_applicable", reason, lacking=lacking) if reason else None
             )
             steps.append((rule, None if reason else self._judges[lang][rule.id], ready))
-        return Plan(book.lexicon, tuple(steps))
+        asleep = tuple(
+            dormant_of(rule, book) if judge_ is not None else None for rule, judge_, _ in steps
+        )
+        parties = sorted({party for one in asleep if one for party in one.parties})
+        return Plan(book.lexicon, tuple(steps), asleep, tuple(parties))
 
 
 def _not_for(rule: Any, lang: str, grade: str, form: RulebookForm) -> str:

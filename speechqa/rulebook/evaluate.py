@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from speechqa.rulebook.book import Rulebook
 from speechqa.rulebook.call import Call
 from speechqa.rulebook.charge import charge_once
+from speechqa.rulebook.compiled import Plan
 from speechqa.rulebook.view import CallView, RuleResult
 
 
@@ -34,9 +35,25 @@ def evaluate(book: Rulebook, calls: Sequence[CallView]) -> list[list[RuleResult]
     for view in calls:
         plan = compiled.plan(view.lang, view.grade)
         call = Call(view, plan.lexicon)
-        results = [
-            judge(call) if judge is not None else ready  # a rule has a function or an answer
-            for _, judge, ready in plan.steps
-        ]
-        answers.append(charge_once(book, [r for r in results if r is not None]))
+        awake = _awake(call, plan)
+        results = []
+        for (_, judge, ready), dormant in zip(plan.steps, plan.dormant, strict=True):
+            if dormant is not None and awake is not None and dormant.need.isdisjoint(awake):
+                results.append(dormant.answer)
+            elif judge is not None:
+                results.append(judge(call))
+            elif ready is not None:
+                results.append(ready)
+        answers.append(charge_once(book, results))
     return answers
+
+
+def _awake(call: Call, plan: Plan) -> set[tuple[str, int]] | None:
+    """Return the word lists that may find something; None when a party was not heard."""
+    awake: set[tuple[str, int]] = set()
+    for party in plan.parties:
+        listened = call.listen(party)
+        if listened.reason:
+            return None
+        awake.update((party, key) for key in listened.active)
+    return awake
