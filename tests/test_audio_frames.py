@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechqa.audio import read_recording
@@ -67,6 +67,7 @@ def test_flac_frames_tell_their_own_place() -> None:
     assert all(given == ours for given, ours in places)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.integers(0, 2**36 - 1))
 def test_coded_frame_numbers_are_read_back(number: int) -> None:
     assert frame_start(b"\xff\xf9\xc4\x18" + coded(number) + bytes(4), 4096) == number
@@ -93,6 +94,7 @@ def test_an_ogg_has_its_end_or_is_cut_off(tmp_path: Path, kind: str) -> None:
             assert (missing_end(source) is None) is whole
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     before=st.integers(2, 8),
     bad=st.integers(4, 9),

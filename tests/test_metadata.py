@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechqa.errors import CallError, InputMissing, UsageError
@@ -234,6 +234,7 @@ def test_a_time_without_zone_stays_naive_unless_one_is_declared() -> None:
         MetadataReader(zone="Mars/Olympus")
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)))
 def test_every_way_to_write_a_time_reads_the_same(moment: datetime) -> None:
     moment = moment.replace(microsecond=0)
@@ -241,6 +242,7 @@ def test_every_way_to_write_a_time_reads_the_same(moment: datetime) -> None:
         assert parse_started_at(moment.strftime(form), where="test") == moment
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text(max_size=60))
 def test_any_text_is_a_date_or_a_call_error(text: str) -> None:
     try:
@@ -251,6 +253,7 @@ def test_any_text_is_a_date_or_a_call_error(text: str) -> None:
         assert 1980 <= moment.year <= 2100
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text(min_size=1, max_size=80).filter(lambda text: "/" not in text and "\0" not in text))
 def test_any_file_name_gives_a_call_id_or_a_call_error(name: str) -> None:
     try:

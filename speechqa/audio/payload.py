@@ -66,7 +66,10 @@ def scan(
             break
         windows = raw[: raw.size // WINDOW * WINDOW].reshape(-1, WINDOW)
         blank.extend(np.logical_not(windows.any(axis=1)).tolist())
-        random.extend((_is_even(windows) & _is_white(windows, width, channels)).tolist())
+        even = _is_even(windows)
+        if even.any():
+            even[even] = _is_white(windows[even], width, channels)
+        random.extend(even.tolist())
         at += raw.size
     lost = [
         Stretch(start + first * WINDOW, start + last * WINDOW, "random bytes")
@@ -94,10 +97,11 @@ def _is_even(windows: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     rows = windows.shape[0]
     if rows == 0:
         return np.zeros(0, np.bool_)
-    flat = windows.astype(np.int64) + 256 * np.arange(rows)[:, None]
+    flat = windows + (256 * np.arange(rows))[:, None]
     counts = np.bincount(flat.ravel(), minlength=256 * rows).reshape(rows, 256)
-    expected = WINDOW / 256
-    return np.asarray(((counts - expected) ** 2).sum(axis=1) / expected < _CHI_SQUARE)
+    expected = WINDOW // 256
+    squares = np.einsum("ij,ij->i", counts - expected, counts - expected)
+    return np.asarray(squares < expected * _CHI_SQUARE)
 
 
 def _is_white(windows: npt.NDArray[np.uint8], width: int, channels: int) -> npt.NDArray[np.bool_]:
