@@ -104,6 +104,7 @@ def main() -> None:
         seconds, now = time.monotonic() - start, os.times()
     cpu = sum(now[:4]) - sum(spent[:4])
     rate = tally.count / seconds
+    print(f"{1000 * cpu / tally.count:.1f} ms of CPU per call, workers included")
     print(
         f"calls {tally.count}, words per call {options.words}, workers {options.workers}, "
         f"rules {len(book.call_rules)}"

@@ -71,6 +71,32 @@ def run_night(inputs: list[Path], store: Path, **options):
     return run.over(discover(inputs).paths)
 
 
+def cluster_run(inputs: list[Path], store: str):
+    """Run over `inputs` on the Ray cluster of this process."""
+    settings = load_settings(
+        store={"path": str(store)},
+        asr={"engine": "stub"},
+        run={"executor": "ray"},
+        rules={"rulebook": "starter"},
+    )
+    book = load(settings.rules.rulebook, settings.rules)
+    run = Run(settings, book, open_store(str(store), create=True), MetadataReader())
+    return run.over(discover(inputs).paths)
+
+
+def run_night_at(inputs: list[Path], uri: str, options: dict[str, str]):
+    """Run over `inputs` into a store on object storage."""
+    settings = load_settings(
+        store={"path": uri, "options": options, "commit_calls": 2},
+        asr={"engine": "stub"},
+        run={"workers": 1},
+        rules={"rulebook": "starter"},
+    )
+    book = load(settings.rules.rulebook, settings.rules)
+    store = open_store(uri, create=True, storage_options=options)
+    return Run(settings, book, store, MetadataReader()).over(discover(inputs).paths)
+
+
 def canonical(store: Path) -> str:
     """Return everything that a run found, without clocks, paths and run ids, as sorted lines."""
     open_ = open_store(str(store))
