@@ -138,6 +138,34 @@ def test_rows_that_failed_are_tried_again_and_the_rest_stays_as_it_was(tmp_path,
         same(answer, single.transcribe([job])[0])
 
 
+def test_a_batch_too_large_for_the_devices_memory_is_halved(tmp_path, jobs, monkeypatch):
+    model = folder_with_card(tmp_path, short_windows=True, max_window_s=10, beam_size=1)
+    recogniser = engine(model, threads=1, decode_batch=16)
+    expected = recogniser.transcribe(jobs)
+    roomy = recogniser.decoder.generate
+    refused = []
+
+    def cramped(encoded, languages, window_s):
+        if len(languages) > 2:
+            refused.append(len(languages))
+            raise RuntimeError("CUDA failed with error out of memory")
+        return roomy(encoded, languages, window_s)
+
+    monkeypatch.setattr(recogniser.decoder, "generate", cramped)
+    for ours, theirs in zip(recogniser.transcribe(jobs), expected, strict=True):
+        same(ours, theirs)
+    assert refused
+
+
+def test_an_error_of_the_engine_other_than_memory_is_not_hidden(shipped, monkeypatch):
+    def broken(*given):
+        raise RuntimeError("cuBLAS failed")
+
+    monkeypatch.setattr(shipped.decoder, "generate", broken)
+    with pytest.raises(RuntimeError, match="cuBLAS failed"):
+        shipped.transcribe([channel(1, 2)])
+
+
 @pytest.fixture(scope="module")
 def shipped() -> Engine:
     return engine("speechqa-tiny", threads=1)

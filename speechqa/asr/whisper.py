@@ -200,12 +200,34 @@ class WhisperEngine:
         known: dict[int, NDArray[Any]],
         batch: Sequence[Item],
     ) -> Done:
+        """Recognise one batch; where memory runs out, each half by itself."""
+        try:
+            return self._whole(jobs, languages, known, batch)
+        except (MemoryError, RuntimeError) as error:
+            no_room = isinstance(error, MemoryError) or "out of memory" in str(error).lower()
+            if not no_room or len(batch) == 1:
+                raise
+        middle = len(batch) // 2
+        parts = [
+            self._recognise(jobs, languages, known, half)
+            for half in (batch[:middle], batch[middle:])
+        ]
+        return Done(parts[0].heard + parts[1].heard, parts[0].failed + parts[1].failed)
+
+    def _whole(
+        self,
+        jobs: Sequence[SpeechJob],
+        languages: Sequence[LanguageChoice],
+        known: dict[int, NDArray[Any]],
+        batch: Sequence[Item],
+    ) -> Done:
         encoded = self._encoded(jobs, known, batch)
         spoken = [languages[item.job].language for item in batch]
         rows = self.decoder.generate(encoded, spoken, batch[0].frames / 100)
         bad = [i for i, row in enumerate(rows) if row.failed(self._settings)]
         good = [i for i in range(len(rows)) if i not in bad]
-        failed = [(batch[i], rows[i], rows_of(encoded)[i].copy()) for i in bad]
+        kept = rows_of(encoded)[bad] if bad else np.zeros(0)
+        failed = [(batch[i], rows[i], kept[n]) for n, i in enumerate(bad)]
         if not good:
             return Done([], failed)
         heard = self._align(
