@@ -295,7 +295,7 @@ class Heard:
 
     def stream(self, party: str) -> Stream:
         """Return the normalised stream of a party."""
-        return self.side(party).stream
+        return (self._sides.get(party) or self.side(party)).stream
 
     def allowed(self, party: str, keys: frozenset[int]) -> list[tuple[int, int]]:
         """Return the token ranges of prescribed wording under `keys`."""
@@ -308,7 +308,7 @@ class Heard:
         Exact hits come before fuzzy ones on the same place; a fuzzy hit that overlaps an exact
         one is dropped.
         """
-        side = self.side(party)
+        side = self._sides.get(party) or self.side(party)
         if key not in side.active:
             return NOTHING
         made = self.lexicon.lists[key]

@@ -12,7 +12,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import count
 from time import thread_time_ns
 from typing import Any
@@ -224,7 +224,7 @@ class Pattern:
     source: str
     anchored: bool
 
-    @property
+    @cached_property
     def compiled(self) -> Any:
         """The engine's object (built once per process)."""
         return _compile(self.source)
@@ -242,14 +242,16 @@ class Pattern:
         >>> Pattern(r"\bno\b", False).spans(b"no, not no")
         [(0, 2), (8, 10)]
         """
-        deadline = thread_time_ns() + budget_ms * 1_000_000
         compiled = self.compiled
-        if len(data) <= _CHUNK or compiled.ProgramSize() <= _BIG_PROGRAM:
-            return _find_all(compiled, data, 0, len(data), deadline)
+        if len(data) <= _CHUNK:
+            return _find_all(compiled, data, 0, len(data), 0, budget_ms)
+        deadline = thread_time_ns() + budget_ms * 1_000_000
+        if compiled.ProgramSize() <= _BIG_PROGRAM:
+            return _find_all(compiled, data, 0, len(data), deadline, budget_ms)
         found: list[tuple[int, int]] = []
         overlap = _CHUNK // 4
         for at in range(0, len(data), _CHUNK - overlap):
-            part = _find_all(compiled, data, at, min(at + _CHUNK, len(data)), deadline)
+            part = _find_all(compiled, data, at, min(at + _CHUNK, len(data)), deadline, budget_ms)
             if part is None:
                 return None
             floor = found[-1][1] if found else 0
@@ -258,23 +260,27 @@ class Pattern:
 
 
 def _find_all(
-    compiled: Any, data: bytes, at: int, end: int, deadline: int
+    compiled: Any, data: bytes, at: int, end: int, deadline: int, budget_ms: int
 ) -> list[tuple[int, int]] | None:
+    """Find all matches in ``data[at:end]``; a `deadline` of 0 begins with the eighth match."""
     match = compiled.Match
     found: list[tuple[int, int]] = []
     for turn in count():
         span = match(_UNANCHORED, data, at, end)[0] if at <= end else _NO_MATCH
         if span == _NO_MATCH:
             break
-        if turn % _CLOCK_EVERY == _CLOCK_EVERY - 1 and thread_time_ns() > deadline:
-            return None
+        if turn % _CLOCK_EVERY == _CLOCK_EVERY - 1:
+            now = thread_time_ns()
+            deadline = deadline or now + budget_ms * 1_000_000
+            if now > deadline:
+                return None
         start, stop = span
         if data[stop : stop + 2] == b"'t" or stop == start:  # "can" is not in "can't"
             at = max(start + 1, at + 1)
             continue
         found.append(span)
         at = stop
-    return found if len(data) < _CHUNK or thread_time_ns() <= deadline else None
+    return None if deadline and thread_time_ns() > deadline else found
 
 
 def alternation(sources: Sequence[str]) -> list[Pattern]:
