@@ -142,8 +142,6 @@ def measure_speed(book: Rulebook, lang: str, words: int, count: int, rounds: int
     print(f"  same phrases, our matcher   {ms['ours']:8.2f} ms per call")
     ratio = statistics.median(ratios)
     print(f"  ratio of the first to this  {ratio:8.1f} ({low:.1f} to {high:.1f})")
-        f"  ratio of the first to this  {statistics.median(ratios):8.1f} ({low:.1f} to {high:.1f})"
-    )
     print(
         f"  the whole standard, judged  {ms['standard']:8.2f} ms per call "
         f"({len(book.call_rules)} rules)"
