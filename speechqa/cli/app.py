@@ -9,9 +9,11 @@ import typer
 import speechqa
 from speechqa.cli.assess import assess
 from speechqa.cli.doctor import doctor
+from speechqa.cli.evaluate import evaluate
 from speechqa.cli.explain import explain
 from speechqa.cli.measure import measure
 from speechqa.cli.model import app as model
+from speechqa.cli.render import render
 from speechqa.cli.rulebook import rulebook
 from speechqa.cli.run import run
 from speechqa.cli.scorecard import scorecard
@@ -62,6 +64,8 @@ app.command(rich_help_panel="Reading results")(show)
 app.command(rich_help_panel="Reading results")(explain)
 app.command(rich_help_panel="Reading results")(measure)
 app.command(rich_help_panel="Rules")(assess)
+app.command(rich_help_panel="Checking us")(evaluate)
+app.command(rich_help_panel="Checking us")(render)
 app.add_typer(rulebook, name="rulebook", rich_help_panel="Rules")
 app.add_typer(model, name="model", rich_help_panel="This machine")
 app.add_typer(store, name="store", rich_help_panel="This machine")
