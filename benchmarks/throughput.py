@@ -116,6 +116,16 @@ def tune(base: dict[str, Any], files: Sequence[str]) -> dict[str, Any]:
     return best
 
 
+def given_layout(text: str) -> dict[str, Any]:
+    """Return a peer's layout as written on the command line.
+
+    >>> given_layout("2,1,16")
+    {'workers': 2, 'cpu_threads': 1, 'batch_size': 16}
+    """
+    workers, threads, batch = (int(part) for part in text.split(","))
+    return {"workers": workers, "cpu_threads": threads, "batch_size": batch}
+
+
 def compare(configs: dict[str, dict[str, Any]], rounds: int) -> dict[str, list[dict[str, Any]]]:
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in configs}
     with started(configs) as running:
@@ -234,6 +244,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--beam-size", type=int, default=1)
+    parser.add_argument("--peer", help="workers,threads,batch of the peer, instead of tuning it")
     parser.add_argument("--skip-segments", action="store_true", help="the slowest peer")
     parser.add_argument("--json", type=Path, help="also write every run's figures here")
     asked = parser.parse_args()
@@ -245,7 +256,7 @@ def main() -> None:
         as_is = {"model": str(model.path), "beam_size": asked.beam_size}
         stock = {"model": exact, "beam_size": asked.beam_size}
         peer = {"contender": "batched", "asr": stock, "files": files}
-        best = tune(peer, files[:2])
+        best = given_layout(asked.peer) if asked.peer else tune(peer, files[:2])
         peer |= best
         configs: dict[str, dict[str, Any]] = {
             "speechqa, exact windows": {"contender": "speechqa", "asr": stock, "files": files},
