@@ -66,6 +66,20 @@ def test_a_voice_says_the_same_samples_whatever_it_said_before(voice):
 
 
 @needs_voices
+def test_another_process_says_the_same_samples():
+    request = {"text": "Thank you for calling.", "rate": 1.2, "pitch": 0, "pitch_range": 50}
+    said = []
+    for engine in ("espeak", "flite"):
+        speaker = Speaker()
+        speaker.ask(
+            {**request, "engine": engine, "voice": {"espeak": "en", "flite": "rms"}[engine]}
+        )
+        said.append(speaker.ask({**request, "engine": "flite", "voice": "rms"})[1])
+        speaker.close()
+    assert said[0].tobytes() == said[1].tobytes()
+
+
+@needs_voices
 def test_speech_has_the_level_asked_for():
     said = say(LONG, voice="flite:rms", level_dbfs=-30)
     spoken = np.concatenate([said.samples[s * 16 : e * 16] for _, s, e in said.phones])
@@ -212,10 +226,10 @@ def test_a_phrase_that_was_cut_off_was_not_said():
 
 
 @needs_voices
-@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+@pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_truth_is_where_the_energy_is(seed):
-    call = perform(random_script(seed))
-    facts = render(random_script(seed)).truth
+    script = random_script(seed, turns=12)
+    call, facts = perform(script), render(script).truth
     for row, party in enumerate(PARTIES):
         voice = call.voice[row]
         inside = np.zeros(len(voice), dtype=bool)

@@ -252,6 +252,9 @@ def serve() -> None:
         child = os.fork()
         if child == 0:
             try:
+                # Both draw noise from the C library's one generator, and what is loaded with
+                # them sometimes draws too: one utterance in five of flite came out different.
+                ctypes.CDLL(None).srand(1)
                 _answer(loaded[request["engine"]], request, out)
                 os._exit(0)
             finally:

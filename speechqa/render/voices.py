@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import atexit
 import json
-import os
 import re
 import subprocess
 import sys
@@ -171,7 +170,7 @@ def say(
         raise UsageError(f"voice {voice!r}: the text is empty", hint="give words to say")
     language = language_of(voice)
     rate = rate_wpm or DEFAULT_RATE[language]
-    header, raw = _speaker(engine).ask(
+    header, raw = _speaker().ask(
         {
             "engine": engine,
             "voice": name,
@@ -261,7 +260,6 @@ class Speaker:
             command or [sys.executable, "-m", "speechqa.render.synth"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
         )
         atexit.register(self.close)
 
@@ -291,14 +289,8 @@ class Speaker:
         self._process.wait(timeout=10)
 
 
-# flite reads memory that it never wrote: beside espeak-ng, and with some environments, one call in
-# ten came out different. Alone in its process, with a bare environment, it does not.
-_ENVIRONMENT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "ESPEAK_DATA_PATH")
-
-
 @cache
-def _speaker(engine: str) -> Speaker:
-    """Return the process of one synthesiser, started once."""
+def _speaker() -> Speaker:
     return Speaker()
 
 
