@@ -13,7 +13,7 @@ from benchmarks.throughput import interval
 from speechqa.asr import SpeechJob, device, find_model
 from speechqa.asr.device import choose_device
 from speechqa.asr.loading import load_whisper
-from speechqa.asr.planning import StageCosts, measure, plan
+from speechqa.asr.planning import StageCosts, estimate, measure, plan
 from speechqa.errors import ModelError
 from speechqa.settings import AsrSettings
 
@@ -56,6 +56,15 @@ def test_costs_are_measured_on_the_loaded_model(random_model):
     costs = measure(engine)
     assert costs.window_s == 30
     assert min(costs.encode_s, costs.token_s, costs.align_s) > 0
+
+
+def test_a_night_is_estimated_from_the_settings_and_not_for_engines_unknown(random_model):
+    settings = AsrSettings(model=str(random_model), device="cpu", decode_batch=6)
+    night = estimate(settings, 7200)
+    assert night is not None
+    assert night.audio_h == 2
+    assert 0 < night.hours < 2
+    assert estimate(AsrSettings(engine="stub"), 7200) is None
 
 
 def test_a_model_of_large_v3s_mels_and_vocabulary_is_heard_on_the_same_way(random_model):

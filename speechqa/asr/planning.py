@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from speechqa.asr.decoding import Row
+from speechqa.asr.decoding import Row, join, rows_of
+from speechqa.asr.device import usable_cores
 from speechqa.asr.whisper import WhisperEngine
+from speechqa.settings import AsrSettings
 
 SPEECH_SHARE = 0.40
 """Share of a channel's time in which its party speaks: two parties, pauses, holds."""
@@ -26,7 +28,7 @@ PREPARE_S_PER_CHANNEL_S = 0.003
 what `benchmarks/throughput.py` prints, for the compressed formats."""
 
 _FEATURE_S_PER_S = 0.00025
-_TRIAL_TOKENS = 24
+_TRIAL_TOKENS, _TRIAL_WINDOWS = 24, 4
 
 
 @dataclass(frozen=True)
@@ -140,8 +142,30 @@ def plan(
     return Plan(audio_h, windows, prepare_h, encode_h, decode_h, wall_h)
 
 
+def estimate(settings: AsrSettings, audio_s: float, *, channels: int = 2) -> Plan | None:
+    """Load the model of `settings`, time it, and plan `audio_s` seconds of recordings.
+
+    Returns
+    -------
+    Plan or None
+        None for a recogniser of another package, whose costs are not known here.
+
+    Raises
+    ------
+    ModelError, UsageError
+        As `speechqa.asr.load_engine`.
+    """
+    from speechqa.asr.loading import load_engine
+
+    engine = load_engine(settings)
+    if not isinstance(engine, WhisperEngine):
+        return None
+    cores = usable_cores() if engine.device.kind == "cuda" else None
+    return plan(audio_s, costs=measure(engine), channels=channels, cores=cores)
+
+
 def measure(engine: WhisperEngine, *, fill: float | None = None) -> StageCosts:
-    """Time the stages of `engine` on a batch of windows; takes a few seconds on a CPU.
+    """Time the stages of `engine` on a batch of windows; takes some seconds on a CPU.
 
     Parameters
     ----------
@@ -164,8 +188,9 @@ def measure(engine: WhisperEngine, *, fill: float | None = None) -> StageCosts:
     # Processor time leaves other tenants of the machine out; a GPU's work shows in wall time only.
     clock = time.process_time if engine.device.kind == "cpu" else time.perf_counter
     begun = clock()
-    encoded = decoder.encode(sound)
-    encode_s = clock() - begun
+    few = decoder.encode(sound[:_TRIAL_WINDOWS])
+    encode_s = (clock() - begun) / few.shape[0]
+    encoded = join([np.resize(rows_of(few), (rows, *few.shape[1:]))])
     begun = clock()
     tokens = decoder.forced(encoded, [language] * rows, _TRIAL_TOKENS)
     token_s = clock() - begun
@@ -181,7 +206,7 @@ def measure(engine: WhisperEngine, *, fill: float | None = None) -> StageCosts:
     return StageCosts(
         window_s=window_ms / 1000,
         fill=fill or (0.85 if bucketed else 0.75),
-        encode_s=encode_s / rows,
+        encode_s=encode_s,
         token_s=token_s / made,
         align_s=align_s / made,
         workers=engine.device.replicas,
