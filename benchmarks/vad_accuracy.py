@@ -37,11 +37,12 @@ from speechqa.intervals import IntervalArray, as_spans
 from speechqa.render import line as lines
 from speechqa.render.conditions import CONDITIONS, LINES, render_conditions
 from speechqa.render.random_calls import random_script
+from speechqa.render.script import Party
 from speechqa.settings import VadSettings
 from speechqa.vad import speech_of_channels
 from speechqa.vad.frames import bridge, drop_short, runs
 
-PARTIES = ("agent", "customer")
+PARTIES: tuple[Party, ...] = ("agent", "customer")
 RATE_HZ = 8000
 REAL_CALL = "conversations/auto_repair_stereo_L-agent_R-customer.flac"
 
@@ -200,7 +201,7 @@ def measure_real(
     for condition, samples in real_examples(folder, conditions):
         for name, detect in detectors.items():
             began = time.process_time()
-            found = dict(zip(PARTIES, detect(samples), strict=True))
+            found: dict[str, IntervalArray] = dict(zip(PARTIES, detect(samples), strict=True))
             spent = time.process_time() - began
             duration_ms = samples.shape[1] * 1000 // RATE_HZ
             own.setdefault(name, found)

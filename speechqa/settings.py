@@ -74,7 +74,9 @@ class AudioSettings(Group):
 class VadSettings(Group):
     """Voice activity: where speech is."""
 
-    detector: str = option("webrtc", "Detector: webrtc, silero or auto.")
+    detector: Literal["webrtc", "silero", "auto"] = option(
+        "auto", "Detector: webrtc; silero; or auto, which asks Silero about doubtful stretches."
+    )
     aggressiveness: int = option(2, "Mode of webrtcvad, 0 (lenient) to 3 (strict).", ge=0, le=3)
     asr_pad_ms: int = option(200, "Padding added each side for recognising only.", unit="ms")
     bridge_ms: int = option(200, "Gaps shorter than this are bridged.", unit="ms", ge=0)

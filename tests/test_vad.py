@@ -149,6 +149,42 @@ def test_hold_music_is_not_speech_and_the_speech_after_it_is():
     assert overlap_ms(found, [(2000, 6000), (29_000, 33_000)]) >= 7800
 
 
+def bursts(seconds):
+    """Return hiss that comes and goes at one level, as of a fax or a dropped line."""
+    rng = np.random.default_rng(11)
+    out = 0.04 * rng.standard_normal(seconds * RATE)
+    for start in range(0, seconds, 5):
+        out[(start + 2) * RATE : (start + 5) * RATE] = 0
+    return out.astype(np.float32)
+
+
+def band(seconds, *, seed=0):
+    """Return plucked strings with a drum: notes too short for a steady spectrum."""
+    rng = np.random.default_rng(seed)
+    n = seconds * RATE
+    out = np.zeros(n)
+    for k, start in enumerate(range(0, n, RATE // 4)):
+        t = np.arange(min(RATE // 2, n - start)) / RATE
+        pitch = 110 * 2 ** (rng.choice([0, 3, 5, 7, 10, 12, 15]) / 12)
+        harmonics = np.arange(1, 12)[:, None]
+        notes = np.sin(2 * np.pi * pitch * harmonics * t) * np.exp(-4 * harmonics * t) / harmonics
+        out[start : start + len(t)] += notes.sum(axis=0)
+        if k % 2:
+            out[start : start + len(t)] += np.exp(-30 * t) * rng.standard_normal(len(t))
+    return (0.08 * out / np.sqrt(np.mean(out**2))).astype(np.float32)
+
+
+@pytest.mark.parametrize("sound", [bursts, band], ids=["bursts of noise", "strings and a drum"])
+def test_noise_and_music_that_imitate_speech_are_turned_down(sound):
+    n = 40 * RATE
+    call = 0.0003 * np.random.default_rng(2).standard_normal(n).astype(np.float32)
+    call[2 * RATE : 6 * RATE] += voiced(4)
+    call[8 * RATE : 28 * RATE] += sound(20)
+    call[31 * RATE : 35 * RATE] += voiced(4, seed=3)
+    found = speech(call, RATE, VadSettings(detector="auto"))
+    assert overlap_ms(found, [(8000, 28_000)]) <= 1000
+
+
 @pytest.mark.parametrize("leak_db", [-15, -20, -30])
 @pytest.mark.parametrize("delay_ms", [0, 40, 250])
 def test_the_other_partys_leak_is_not_speech(leak_db, delay_ms):
