@@ -41,8 +41,11 @@ def fault(case: Case, result: Recording | CallError) -> str:
     if not result.damage:
         return "not named"
     family = (case.kind, case.damage.rsplit(" ", 1)[0])
-    if family not in LENGTH_UNKNOWN | SILENCE and result.lost_ms < 250 * case.hit_s:
-        return f"lost {case.hit_s:.2f} s, named {result.lost_ms} ms"
+    named_s = result.lost_ms / 1000
+    known = family not in LENGTH_UNKNOWN | SILENCE
+    # what is lost is whole packets: 0.5 s of FLAC, a page of Ogg of 1 s on either side
+    if known and not 0.9 * case.hit_s - 0.1 <= named_s <= case.hit_s + 2.2:
+        return f"hit {case.hit_s:.2f} s, named {named_s:.2f} s"
     kind = KINDS[case.kind]
     original = at_rate(content(channels=kind.channels), result.rate_hz)[0]
     trusted = result.unreliable_from_ms
