@@ -22,6 +22,7 @@ from speechqa.rulebook.rules import Dialogue
 FOLDER = Path(__file__).parent
 PARTS = ("tuning", "reported")
 LANGUAGES = ("en", "zh")
+Interval = tuple[int, int]
 _LINE = re.compile(r"(?P<must>\S+)(?: \+(?P<may>\S+))? :: (?:\((?P<before>[^)]*)\) )?(?P<text>.+)")
 
 
@@ -127,15 +128,28 @@ def dialogues(part: str) -> list[LabelledDialogue]:
     return made
 
 
-def found_rules(book: Rulebook, calls: Sequence[CallView]) -> Iterator[set[str]]:
-    """Yield the forbidden rules found on each call."""
+def found_rules(book: Rulebook, calls: Sequence[CallView]) -> Iterator[dict[str, list[Interval]]]:
+    """Yield the forbidden rules found on each call, each with when (ms)."""
     forbidden = {rule.id for rule in book.call_rules if rule.kind == "forbidden"}
     for results in evaluate(book, calls):
-        yield {r.rule for r in results if r.outcome == "violated" and r.rule in forbidden}
+        yield {
+            r.rule: [(hit["start_ms"], hit["end_ms"]) for hit in r.hits]
+            for r in results
+            if r.outcome == "violated" and r.rule in forbidden
+        }
+
+
+def on_other_words(spans: Sequence[Interval], taken: Iterable[Interval]) -> bool:
+    """Say whether something was found that does not touch `taken`."""
+    return any(all(b <= start or end <= a for a, b in taken) for start, end in spans)
 
 
 def tally_sentences(
-    book: Rulebook, labelled: Iterable[Sentence], heard: Sequence[str] | None = None
+    book: Rulebook,
+    labelled: Iterable[Sentence],
+    heard: Sequence[str] | None = None,
+    *,
+    strict: bool = False,
 ) -> Tally:
     """Count alarms on sentences, by section of the form and language.
 
@@ -147,6 +161,9 @@ def tally_sentences(
         Sentences.
     heard
         What a recogniser heard of each, instead of the words.
+    strict
+        Count a further rule found on words that are rightly found already as a false alarm. By
+        default it is none: several forbidden rules on one span are charged once.
     """
     labelled = list(labelled)
     sections = {rule.id: rule.section for rule in book.call_rules}
@@ -154,14 +171,15 @@ def tally_sentences(
     calls = [one.call(text) for one, text in zip(labelled, texts, strict=True)]
     tally = Tally()
     for one, found in zip(labelled, found_rules(book, calls), strict=True):
-        for rule in found | one.must:
+        right = [span for rule in one.must | one.may for span in found.get(rule, ())]
+        for rule in sorted(found.keys() | one.must):
             counts = tally.counts[sections[rule], one.lang]
             if rule in found and rule in one.must:
                 counts.hits += 1
             elif rule in one.must:
                 counts.missed += 1
                 tally.errors.append(f"missed {rule} | {one.lang}:{one.line} {one.text}")
-            elif rule not in one.may:
+            elif rule not in one.may and (strict or on_other_words(found[rule], right)):
                 counts.false += 1
                 tally.errors.append(f"FALSE {rule} | {one.lang}:{one.line} {one.text}")
     return tally
