@@ -109,6 +109,22 @@ def test_a_models_digest_changes_with_its_card_and_its_weights(copy):
     assert len({before, after, Model("a", copy).digest}) == 3
 
 
+def test_the_digest_of_large_weights_sees_their_length_their_ends_and_their_middle(copy):
+    weights = copy / "model.bin"
+    with weights.open("r+b") as stream:
+        stream.truncate(300 << 20)  # a sparse file: no space is taken
+    seen = {Model("a", copy).digest}
+    for place in (0, 150 << 20, (300 << 20) - 1):
+        with weights.open("r+b") as stream:
+            stream.seek(place - place % (1 << 20) if place else 0)
+            stream.write(bytes(range(1, 256)) * 8192)
+        seen.add(Model("a", copy).digest)
+    with weights.open("r+b") as stream:
+        stream.truncate(299 << 20)
+    seen.add(Model("a", copy).digest)
+    assert len(seen) == 5
+
+
 def test_no_connection_is_tried_for_a_missing_model_or_a_load():
     script = """
 import socket, sys
@@ -241,3 +257,27 @@ def test_pull_obeys_the_offline_switch(tmp_path, monkeypatch):
 def test_pull_of_an_unknown_name_guesses(tmp_path):
     with pytest.raises(UsageError, match="did you mean large-v3-turbo"):
         pull_model("large-v3-turbot", into=tmp_path)
+
+
+def test_model_list_prints_one_object_a_model_and_says_what_is_broken(copy, monkeypatch, capfd):
+    from speechqa.cli import run
+
+    (copy / "tokenizer.json").unlink()
+    monkeypatch.setenv("SPEECHQA_MODELS", str(copy.parent))
+    assert run(["model", "list", "--json"]) == 0
+    rows = {row["name"]: row for row in map(json.loads, capfd.readouterr().out.splitlines())}
+    assert rows["speechqa-tiny"]["problem"] is None
+    assert len(rows["speechqa-tiny"]["digest"]) == 16
+    assert "tokenizer.json is missing" in rows["a-model"]["problem"]
+    assert run(["model", "list"]) == 0
+    assert "broken: " in capfd.readouterr().out
+
+
+def test_model_pull_offline_exits_with_the_models_code_and_the_next_step(monkeypatch, capfd):
+    from speechqa.cli import run
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert run(["model", "pull", "tiny"]) == ModelError.exit_code
+    said = capfd.readouterr().err
+    assert "HF_HUB_OFFLINE forbids" in said
+    assert "next: on a machine that can" in said
