@@ -22,11 +22,20 @@ CHINESE_BASE = "sit/cmn-Latn-pinyin"
 FLITE_SHARE = 0.5
 FLITE_VOICES = ("slt", "slt", "slt", "rms", "rms", "rms", "awb", "awb", "kal16")
 # The voices of the project's own fixture calls, heard more often than the rest.
-FAVOURITE_SHARE = 0.5
+FAVOURITE_SHARE = 0.85
 FAVOURITES = {
     "en": ("gmw/en-US+m3", "gmw/en-GB-x-rp+f1"),
     "zh": tuple(f"{CHINESE_BASE}+{v}" for v in ("f1", "m1", "m3", "belinda")),
 }
+
+
+def is_favourite(voice: str) -> bool:
+    """Whether a voice is one of the fixture calls' own.
+
+    >>> is_favourite("flite-slt"), is_favourite("flite-kal16")
+    (True, False)
+    """
+    return voice in ("flite-slt", "flite-rms", "flite-awb", *FAVOURITES["en"], *FAVOURITES["zh"])
 
 
 @dataclass(frozen=True, slots=True)

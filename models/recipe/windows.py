@@ -19,9 +19,14 @@ from models.recipe.line import wordless_sounds
 from models.recipe.normalise import normal_word
 from models.recipe.shards import Description, read_descriptions, read_features
 from models.recipe.tokens import Coder
+from models.recipe.voices import is_favourite
 
 FloatArray = npt.NDArray[np.float32]
 WIDTHS = (240, 320, 400, 520, 640, 800, 1000)
+WIDTH_WEIGHTS = (0.15, 0.2, 0.25, 0.2, 0.1, 0.05, 0.05)
+# Utterances of other voices than the fixtures', and strings of words without a sentence, are
+# drawn with these probabilities where any other is drawn for certain.
+STRANGER_SHARE, STRING_SHARE = 0.15, 0.6
 NOTHING = -100
 NO_SPEECH_SHARE = 0.04
 TIMESTAMP_SHARE = 0.25
@@ -33,6 +38,7 @@ class Item:
 
     lang: str
     kind: str
+    favourite: bool
     mel: npt.NDArray[np.float16]
     tokens: tuple[int, ...]
     spans: tuple[tuple[float, float], ...]
@@ -89,7 +95,7 @@ def _item(
     if not tokens:
         return None
     mel = features[row.first : row.first + row.frames]
-    return Item(lang, row.kind, mel, tuple(tokens), tuple(spans), phones)
+    return Item(lang, row.kind, is_favourite(row.voice), mel, tuple(tokens), tuple(spans), phones)
 
 
 class WindowMaker:
@@ -118,8 +124,8 @@ class WindowMaker:
 
     def batch(self, frames: int, progress: float) -> list[Window]:
         """Windows of one width that hold about `frames` frames together."""
-        widths = WIDTHS[:3] if progress < 0.1 else WIDTHS
-        width = int(self._rng.choice(widths))
+        weights = np.array(WIDTH_WEIGHTS) * (np.array(WIDTHS) <= (400 if progress < 0.1 else 1000))
+        width = int(self._rng.choice(WIDTHS, p=weights / weights.sum()))
         return [self._window(width, progress) for _ in range(max(4, frames // width))]
 
     def _pick(self, lang: str, shortest: float, longest: float) -> Item | None:
@@ -127,7 +133,12 @@ class WindowMaker:
         low, high = bisect.bisect_left(lengths, shortest), bisect.bisect_right(lengths, longest)
         if low >= high:
             return None
-        return self._pool[lang][int(self._rng.integers(low, high))]
+        for _ in range(6):
+            item = self._pool[lang][int(self._rng.integers(low, high))]
+            keep = 1.0 if item.favourite else STRANGER_SHARE
+            if self._rng.random() < keep * (STRING_SHARE if item.kind == "words" else 1.0):
+                break
+        return item
 
     def _content(self, width: int, progress: float) -> list[tuple[Item, int]]:
         """Utterances and where they begin, in frames."""
@@ -174,7 +185,7 @@ class WindowMaker:
         heard = phones[: end // 2]
         heard[heard == NOTHING] = 0
         inputs, targets, spans = self._text_of(placed)
-        return Window(mel.T, self._corrupted(inputs), targets, spans, phones)
+        return Window(mel.T, self._corrupted(inputs, progress), targets, spans, phones)
 
     def _add_background(self, body: FloatArray, *, quiet: bool) -> None:
         rng = self._rng
@@ -228,10 +239,15 @@ class WindowMaker:
         ends: tuple[float, float] | None = None if tail is None else (tail, tail + 10)
         return head + text, targets, [*none, *spans, ends]
 
-    def _corrupted(self, inputs: list[int]) -> list[int]:
-        """Inputs with some text tokens hidden or replaced, so that the text cannot be guessed."""
+    def _corrupted(self, inputs: list[int], progress: float) -> list[int]:
+        """Inputs with some text tokens hidden or replaced, so that the text cannot be guessed.
+
+        Towards the end most windows are left whole: what is heard alike (Chinese has much of it)
+        is told apart by its neighbours.
+        """
         rng, known = self._rng, len(self._coder.trained)
-        rate = 0.0 if rng.random() < 0.35 else rng.uniform(0.1, 0.5)
+        whole, most = (0.35, 0.5) if progress < 0.6 else (0.6, 0.35)
+        rate = 0.0 if rng.random() < whole else rng.uniform(0.1, most)
         out = list(inputs)
         for i in range(4, len(out)):
             if out[i] < known and rng.random() < rate:
