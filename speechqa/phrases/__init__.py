@@ -8,7 +8,8 @@
 ['Hello, welcome to Acme!']
 """
 
-from speechqa.phrases.lexicon import NOTHING, Found, Heard, Lexicon, TokenHit, WordList
+from speechqa.phrases.heard import NOTHING, Found, Heard, TokenHit
+from speechqa.phrases.lexicon import Lexicon, WordList
 from speechqa.phrases.normalise import tokens
 from speechqa.phrases.patterns import PatternError, nearest
 from speechqa.phrases.stream import Stream

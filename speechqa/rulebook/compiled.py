@@ -154,7 +154,7 @@ class CompiledBook:
         asleep = tuple(
             dormant_of(rule, book) if judge_ is not None else None for rule, judge_, _ in steps
         )
-        parties = sorted({party for one in asleep if one for party in one.parties})
+        parties = sorted({party for one in asleep if one for party, _ in one.lists})
         return Plan(book.lexicon, tuple(steps), asleep, tuple(parties))
 
 

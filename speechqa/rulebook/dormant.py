@@ -8,7 +8,7 @@ cut: the answer is the one that judging gives.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +27,14 @@ _ANCHORS = ("after", "before", "around", "during", "same_turn")
 
 @dataclass(frozen=True, slots=True)
 class Dormant:
-    """While none of `need` is active, the answer is `answer`.
+    """While no list of `lists` is active, by party, the answer is `answer`."""
 
-    `parties` are those whose words must be there at all: nothing is said about what was not heard.
-    """
-
-    need: Need
-    parties: frozenset[str]
+    lists: tuple[tuple[str, frozenset[int]], ...]
     answer: RuleResult
+
+    def holds(self, active: Mapping[str, frozenset[int]]) -> bool:
+        """Say whether none of the lists is active."""
+        return all(keys.isdisjoint(active[party]) for party, keys in self.lists)
 
 
 def dormant_of(rule: Any, book: LanguageBook) -> Dormant | None:
@@ -66,7 +66,9 @@ def dormant_of(rule: Any, book: LanguageBook) -> Dormant | None:
 def _made(need: Need | None, answer: RuleResult) -> Dormant | None:
     if need is None:
         return None
-    return Dormant(need, frozenset(party for party, _ in need), answer)
+    parties = sorted({party for party, _ in need})
+    lists = [(one, frozenset(key for party, key in need if party == one)) for one in parties]
+    return Dormant(tuple(lists), answer)
 
 
 def _all_needed(items: Sequence[Any], party: str, book: LanguageBook) -> Need | None:

@@ -35,10 +35,10 @@ def evaluate(book: Rulebook, calls: Sequence[CallView]) -> list[list[RuleResult]
     for view in calls:
         plan = compiled.plan(view.lang, view.grade)
         call = Call(view, plan.lexicon)
-        awake = _awake(call, plan)
+        active = _active(call, plan)
         results = []
         for (_, judge, ready), dormant in zip(plan.steps, plan.dormant, strict=True):
-            if dormant is not None and awake is not None and dormant.need.isdisjoint(awake):
+            if dormant is not None and active is not None and dormant.holds(active):
                 results.append(dormant.answer)
             elif judge is not None:
                 results.append(judge(call))
@@ -48,12 +48,12 @@ def evaluate(book: Rulebook, calls: Sequence[CallView]) -> list[list[RuleResult]
     return answers
 
 
-def _awake(call: Call, plan: Plan) -> set[tuple[str, int]] | None:
-    """Return the word lists that may find something; None when a party was not heard."""
-    awake: set[tuple[str, int]] = set()
+def _active(call: Call, plan: Plan) -> dict[str, frozenset[int]] | None:
+    """Return the word lists that may find something, by party; None when one was not heard."""
+    active = {}
     for party in plan.parties:
         listened = call.listen(party)
         if listened.reason:
             return None
-        awake.update((party, key) for key in listened.active)
-    return awake
+        active[party] = listened.active
+    return active

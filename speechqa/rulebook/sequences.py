@@ -96,12 +96,15 @@ def _answer(
     fragile = loose != met or tight != met
     done = {link.step: link.span for link in chain}
     hits = []
+    here = begin
     for number, step in enumerate(rule.steps):
         name = step.name or f"step {number + 1}"
         if number in done:
             hits.append(call.hit(rule, "met", done[number], step=name))
+            here = done[number].end
         elif not step.optional and not met:
-            hits.append(call.hit(rule, "violated", None, step=name))
+            missing_here = Span(here, here, rule.party, kind="call")
+            hits.append(call.hit(rule, "violated", missing_here, step=name))
     due = sum(not step.optional for step in rule.steps)
     missing = [
         step.name or f"step {number + 1}"

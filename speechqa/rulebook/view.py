@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from speechqa.transcript import Word
 
@@ -139,8 +139,7 @@ class Span:
     stream: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """Spans in order of start, or why there can be none.
 
     `missing` leads to ``not_applicable`` (a column, language or measure is not there), `unknown`
