@@ -114,3 +114,17 @@ def test_a_rule_with_a_stopped_pattern_answers_unknown(long_call):
     slow, quick = evaluate(Rulebook(form), [view])[0]
     assert (slow.outcome, slow.reason) == ("unknown", "not evaluated: a pattern ran out of time")
     assert quick.outcome == "met"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_whole_standard_judges_800_words_within_25_ms(lang):
+    from benchmarks.phrases import calls_of
+    from speechqa.rulebook import load
+
+    book = load("standard")
+    calls = calls_of(book, lang, 800, 10)
+    evaluate(book, calls)
+    before = time.thread_time()
+    evaluate(book, calls)
+    assert (time.thread_time() - before) / len(calls) * 1000 <= 25
