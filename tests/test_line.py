@@ -1,5 +1,7 @@
 """Line checks: each on a good call, and on the same call with the damage done."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -97,6 +99,21 @@ def test_a_constant_offset_is_named_and_does_not_count_as_level(good):
     assert names(shifted, speech) == [("dc-offset", 0, "warn")]
     before = line.levels(call, RATE, speech)[0].level_dbfs
     assert line.levels(shifted, RATE, speech)[0].level_dbfs == pytest.approx(before, abs=0.1)
+
+
+def test_a_channel_of_a_constant_is_dead_and_its_offset_is_named():
+    constant = np.full((1, 4 * RATE), 0.25, dtype=np.float32)
+    found = names(constant, [np.empty((0, 2), dtype=np.int64)])
+    assert found[:2] == [("dc-offset", 0, "warn"), ("dead-channel", 0, "fail")]
+
+
+def test_details_are_plain_values_that_json_takes(good):
+    call, speech = good
+    mono = call.sum(axis=0)
+    noisy = np.stack([mono, np.clip(mono * 9, -1, 1)]).astype(np.float32)
+    for samples in (noisy, np.zeros_like(noisy), call + 0.05):
+        for one in line.check(samples, RATE, speech, SETTINGS):
+            assert json.loads(json.dumps(one.detail)) == one.detail
 
 
 @pytest.mark.parametrize("ceiling", [1.0, 0.98, 0.5])

@@ -29,7 +29,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from speechqa.line.frames import finite, frame_power
+from speechqa.line.frames import decibels, finite, frame_power
 from speechqa.line.levels import clipped_share
 from speechqa.line.pairs import leaked, likeness
 from speechqa.settings import LineSettings
@@ -108,19 +108,20 @@ def _of_channel(
 ) -> list[LineCheck]:
     name = _name(k, channels)
     power = frame_power(channel, rate_hz)
-    loudest = 10 * np.log10(max(float(np.percentile(power, 99)), 1e-12)) if len(power) else -120.0
+    loudest = decibels(max(float(np.percentile(power, 99)), 1e-12)) if len(power) else -120.0
     found = []
     bad = int(len(channel) - np.isfinite(channel).sum())
     if bad:
         text = f"{name}: {bad} samples are no numbers; they are read as silence"
         found.append(LineCheck("not-finite", k, "warn", text, {"samples": bad}))
-    if loudest < settings.dead_dbfs:
-        text = f"{name} carries nothing: its loudest 1 % is at {loudest:.0f} dBFS"
-        return [*found, LineCheck("dead-channel", k, "fail", text, {"loudest_dbfs": loudest})]
-    mean = float(finite(channel).mean(dtype=np.float64))
+    mean = float(finite(channel).mean(dtype=np.float64)) if len(channel) else 0.0
     if abs(mean) >= settings.dc_offset:
         text = f"{name} does not swing around zero: its mean is {mean:+.3f} of full scale"
         found.append(LineCheck("dc-offset", k, "warn", text, {"mean": round(mean, 4)}))
+    if loudest < settings.dead_dbfs:
+        text = f"{name} carries nothing: its loudest 1 % is at {loudest:.0f} dBFS"
+        detail = {"loudest_dbfs": round(loudest, 1)}
+        return [*found, LineCheck("dead-channel", k, "fail", text, detail)]
     return found + _clipping(k, name, channel, settings)
 
 

@@ -87,8 +87,8 @@ def likeness(a: FloatArray, b: FloatArray, rate_hz: int) -> Likeness | None:
     energy_a = energy_b = 0.0
     for at in _loudest(a, b, size):
         one, two = (_centred(channel[at : at + size]) for channel in (a, b))
-        energy_a += float(one @ one)
-        energy_b += float(two @ two)
+        energy_a += _inner(one, one)
+        energy_b += _inner(two, two)
         cross += np.conj(np.fft.rfft(one, points)) * np.fft.rfft(two, points)
     if energy_a <= 0 or energy_b <= 0:
         return None
@@ -143,11 +143,16 @@ def _following(
     best, found = 0, 0.0
     for delay in range(_LONGEST_DELAY):
         y = b[at + delay] - b[at + delay].mean()
-        norm = float(np.sqrt((x @ x) * (y @ y)))
-        follows = float(x @ y) / norm if norm > 0 else 0.0
+        norm = float(np.sqrt(_inner(x, x) * _inner(y, y)))
+        follows = _inner(x, y) / norm if norm > 0 else 0.0
         if follows > found:
             best, found = delay, follows
     return best, found
+
+
+def _inner(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Return the inner product, outside BLAS: its threads wait for each other on a busy machine."""
+    return float(np.einsum("i,i->", x, y))
 
 
 def _loudest(a: FloatArray, b: FloatArray, size: int) -> list[int]:

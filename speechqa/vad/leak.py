@@ -106,11 +106,16 @@ def _delay(a: FloatArray, b: FloatArray, alone: BoolArray) -> tuple[int | None, 
         y = b[at + delay]
         y = np.minimum(y, np.median(y) + 12)
         y = y - y.mean()
-        norm = float(np.sqrt(np.dot(x, x) * np.dot(y, y)))
-        found = float(np.dot(x, y)) / norm if norm > 0 else 0.0
+        norm = float(np.sqrt(_inner(x, x) * _inner(y, y)))
+        found = _inner(x, y) / norm if norm > 0 else 0.0
         if found > likeness:
             best, likeness = delay, found
     return best, likeness
+
+
+def _inner(x: FloatArray, y: FloatArray) -> float:
+    """Return the inner product, outside BLAS: its threads wait for each other on a busy machine."""
+    return float(np.einsum("i,i->", x, y))
 
 
 def _shift(level: FloatArray, frames: int) -> FloatArray:
