@@ -114,14 +114,24 @@ def test_every_file_of_the_standard_is_readable():
 @pytest.mark.parametrize(
     ("options", "said", "rule", "outcome"),
     [
-        ({"abuse_warning": "banned"}, "stop shouting at me", "hangup-point-out-rudeness", "violated"),
+        (
+            {"abuse_warning": "banned"},
+            "stop shouting at me",
+            "hangup-point-out-rudeness",
+            "violated",
+        ),
         (
             {"abuse_warning": "allowed"},
             "stop shouting at me",
             "hangup-point-out-rudeness",
             "not_applicable",
         ),
-        ({"refusal_script": "allowed"}, "I'm sorry, I'm afraid I can't help you", "neg-cant", "met"),
+        (
+            {"refusal_script": "allowed"},
+            "I'm sorry, I'm afraid I can't help you",
+            "neg-cant",
+            "met",
+        ),
         (
             {"refusal_script": "banned"},
             "I'm sorry, I'm afraid I can't help you",
@@ -144,7 +154,9 @@ def test_an_option_that_is_offered_is_used():
 
 
 def test_a_call_of_800_words_is_judged_in_25_ms():
-    said = "thank you for calling let me check that for you it was sent on monday and is on its way "
+    said = (
+        "thank you for calling let me check that for you it was sent on monday and is on its way "
+    )
     turns = [("agent", said), ("customer", "okay and when will it be here I need it for friday")]
     call = call_of(turns * 25, lang="en")
     assert 760 <= len(call.words) <= 840
