@@ -61,7 +61,7 @@ class Explanation:
             return f"not measured: {self.reason}"
         if self.unit == "share":
             return f"{self.value:.4g} ({100 * self.value:.1f} %)"
-        return f"{self.value:.6g} {self.unit}"
+        return f"{number(self.value)} {self.unit}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the explanation as plain values."""
@@ -169,6 +169,17 @@ _UNSEEN = (
 """Reasons where the intervals themselves would mislead."""
 
 
+def number(value: float) -> str:
+    """Return a figure as text: whole ones in full, others with six significant digits.
+
+    Examples
+    --------
+    >>> number(32_400_000), number(0.123456789), number(-2.50)
+    ('32400000', '0.123457', '-2.5')
+    """
+    return str(int(value)) if float(value).is_integer() else f"{value:.6g}"
+
+
 def _divided(one: Measure, above: int, below: int, scale: int, value: Any) -> list[str]:
     if one.evidence.endswith("windows"):
         first = f"{above} of {below} windows"
@@ -178,7 +189,7 @@ def _divided(one: Measure, above: int, below: int, scale: int, value: Any) -> li
         what = "floor changes" if one.unit == "per minute" else "units"
         first = f"{above} {what} in {below} ms"
     product = f"{above} x {scale}" if scale != 1 else f"{above}"
-    return [first, f"{product} / {below} = {value:.6g}"]
+    return [first, f"{product} / {below} = {number(value)}"]
 
 
 def _added(one: Measure, rows: list[Row], value: Any) -> list[str]:
@@ -186,24 +197,24 @@ def _added(one: Measure, rows: list[Row], value: Any) -> list[str]:
     counted = [row for row in rows if row.get("counts", True)]
     if one.name.startswith("response_time"):
         offsets = sorted(row["offset_ms"] for row in rows)
-        return [f"sorted: {_listed(offsets, ', ')}", f"{one.name}: {value:g} ms"]
+        return [f"sorted: {_listed(offsets, ', ')}", f"{one.name}: {number(value)} ms"]
     if one.name.startswith("longest"):
-        return [f"longest of {_listed(sorted(lengths, reverse=True), ', ')} = {value:g} ms"]
+        return [f"longest of {_listed(sorted(lengths, reverse=True), ', ')} = {number(value)} ms"]
     if one.name == "window_rate_p90":
         rates = sorted(row["rate"] for row in rows)
-        return [f"sorted: {_listed(rates, ', ')}", f"90th percentile: {value:g} per minute"]
+        return [f"sorted: {_listed(rates, ', ')}", f"90th percentile: {number(value)} per minute"]
     if one.unit == "count":
-        return [f"{len(counted)} of {len(rows)} listed = {value:g}"]
+        return [f"{len(counted)} of {len(rows)} listed = {number(value)}"]
     if one.name == "live_ms":
-        return [f"{_listed(lengths, ' - ')} = {value:g} ms"]
+        return [f"{_listed(lengths, ' - ')} = {number(value)} ms"]
     if one.name == "greeting_latency_ms":
-        return [f"{rows[0]['end_ms']} - {rows[0]['start_ms']} = {value:g} ms"]
+        return [f"{rows[0]['end_ms']} - {rows[0]['start_ms']} = {number(value)} ms"]
     if one.unit == "ms":
         parts = [row["end_ms"] - row["start_ms"] for row in counted]
-        return [f"{_listed(parts, ' + ')} = {value:g} ms"]
-    return [f"{value:g} {one.unit}"]
+        return [f"{_listed(parts, ' + ')} = {number(value)} ms"]
+    return [f"{number(value)} {one.unit}"]
 
 
 def _listed(numbers: list[Any], glue: str, most: int = 30) -> str:
-    shown = glue.join(f"{number:g}" for number in numbers[:most]) or "0"
+    shown = glue.join(number(one) for one in numbers[:most]) or "0"
     return shown if len(numbers) <= most else f"{shown}{glue}... ({len(numbers)} in all)"
