@@ -127,7 +127,9 @@ def show(
     _known(book, rule or [])
     section = ""
     titles = {one.id: one.title or one.id for one in book.form.form.sections}
-    for one in book.rules:
+    order = list(titles)
+    ranked = sorted(book.rules, key=lambda one: (*order, one.section).index(one.section))
+    for one in ranked:
         if rule and one.id not in rule:
             continue
         if as_json:

@@ -150,6 +150,13 @@ class Rulebook:
         }
         return Rulebook(self.form.model_copy(update={"options": options}))
 
+    def with_slots(self, values: dict[str, dict[str, list[str]]]) -> Rulebook:
+        """Return the same rulebook with some slots filled otherwise, e.g. the company's names."""
+        slots = dict(self.form.slots)
+        for name, texts in values.items():
+            slots[name] = Texts.model_validate(slots[name].model_dump(exclude_none=True) | texts)
+        return Rulebook(self.form.model_copy(update={"slots": slots}))
+
     def __getstate__(self) -> dict[str, Any]:
         return {"form": self.form}
 

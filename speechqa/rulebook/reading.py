@@ -98,7 +98,20 @@ def load(
         if book is None or mistakes:
             raise BadRulebook(path.name, mistakes)
         kept.keep(path, book.form.include, book.form)
+    if settings.slots:
+        book = book.with_slots(_wanted_slots(book, settings))
     return book.with_options(_wanted_options(book, settings)) if settings.options else book
+
+
+def _wanted_slots(book: Rulebook, settings: RulebookSettings) -> dict[str, Any]:
+    for name in settings.slots:
+        if name not in book.form.slots:
+            known = nearest(name, list(book.form.slots))
+            raise RulebookError(
+                f"the settings fill slot {name!r}, which {book.name} does not have{known}",
+                hint="look at `speechqa rulebook show`, or correct rules.slots in the settings",
+            )
+    return settings.slots
 
 
 def _wanted_options(book: Rulebook, settings: RulebookSettings) -> dict[str, Any]:

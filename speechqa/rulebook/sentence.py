@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from re import _parser  # type: ignore[attr-defined]  # the only parser of regexes at hand
 from typing import Any
 
 from speechqa.rulebook import finders, rules, team
@@ -234,9 +235,49 @@ def _compare(finder: Any) -> str:
 
 def _forms(forms: finders.WordForms) -> str:
     literal = [f"“{text}”" for text in (*forms.phrases, *forms.similar, *forms.sounds_like)]
-    shown = [*literal, *(f"/{text}/" for text in forms.regex)]
+    shown = [*literal, *(f"“{sample}”" for text in forms.regex if (sample := sample_of(text)))]
+    shown = list(dict.fromkeys(shown))
     more = len(shown) - _SHOWN
     return ", ".join(shown[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def sample_of(pattern: str) -> str:
+    r"""Return one wording that a regex finds: first alternatives, optional parts left out.
+
+    Examples
+    --------
+    >>> sample_of(r"\bi('ll| will) hang up\b"), sample_of("不(说话|出声).{0,6}挂")
+    ("i'll hang up", '不说话挂')
+    """
+    try:
+        parsed: Any = _parser.parse(pattern)  # type: ignore[no-untyped-call]
+    except (_parser.error, RecursionError, OverflowError):
+        return "…"
+    return " ".join("".join(_sample(parsed)).split())
+
+
+def _is_apostrophe(parsed: Any) -> bool:
+    return len(parsed) == 1 and parsed[0][1] == ord("'")
+
+
+def _sample(parsed: Any) -> Iterator[str]:
+    for kind, value in parsed:
+        name = str(kind)
+        if name == "LITERAL":
+            yield chr(value)
+        elif name == "BRANCH":
+            yield from _sample(value[1][0])
+        elif name == "SUBPATTERN":
+            yield from _sample(value[-1])
+        elif name in {"MAX_REPEAT", "MIN_REPEAT"} and (value[0] or _is_apostrophe(value[2])):
+            yield from _sample(value[2])
+        elif name == "IN":
+            first_kind, first = value[0]
+            yield {"LITERAL": chr, "RANGE": lambda one: chr(one[0])}.get(
+                str(first_kind), lambda _: "…"
+            )(first)
+        elif name in {"ANY", "NOT_LITERAL"}:
+            yield "…"
 
 
 def _where(where: finders.Where | None) -> str:
