@@ -208,6 +208,13 @@ def test_wording_is_found_by_its_sound():
     assert quotes(said("我 的 名 字 是"), "zh", sounds_like=("工号",)) == []
 
 
+def test_fuzzy_chinese_hears_homophones_but_no_lost_negation():
+    assert quotes(said("请 您 哨 等 片 刻"), "zh", similar=("请您稍等片刻",)) == ["请您哨等片刻"]
+    assert quotes(said("亲 宁 少 灯"), "zh", similar=("请您稍等",)) == []
+    assert quotes(said("青 您 少 等"), "zh", similar=("请您稍等",)) == ["青您少等"]
+    assert quotes(said("我 部 知 道"), "zh", similar=("我不知道",)) == []
+
+
 def test_flagged_words_never_fire():
     words = [Word("agent", 0, 300, "hang", 0.9, "loop"), Word("agent", 300, 600, "up", 0.9, "loop")]
     assert quotes(words, phrases=("hang up",)) == []

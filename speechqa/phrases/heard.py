@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from speechqa.phrases.guards import is_negated, is_quoted
 from speechqa.phrases.lexicon import Compiled, Lexicon
+from speechqa.phrases.normalise import negations
 from speechqa.phrases.patterns import Pattern
 from speechqa.phrases.similar import SimilarHit
 from speechqa.phrases.sounds import codes
@@ -171,11 +172,15 @@ class Heard:
             hits.extend(
                 TokenHit(hit.first, hit.last, hit.similarity, hit.near, hit.edge) for hit in fuzzy
             )
-        for pattern in made.sounds:
-            heard = side.run(pattern, side.coded)
+        for sound in made.sounds:
+            heard = side.run(sound.pattern, side.coded)
             if heard is None:
                 return Found(stopped=True)
-            hits.extend(TokenHit(hit.first, hit.last, SOUND_SIMILARITY) for hit in heard)
+            hits.extend(
+                TokenHit(hit.first, hit.last, SOUND_SIMILARITY)
+                for hit in heard
+                if negations(side.stream.tokens[hit.first : hit.last]) == sound.negations
+            )
         if not hits:
             return NOTHING
         guarded = self._guard(_distinct(hits), made, side, drop_quoted)

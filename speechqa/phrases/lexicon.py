@@ -14,7 +14,7 @@ from typing import Any
 
 import re2
 
-from speechqa.phrases.normalise import join, tokens
+from speechqa.phrases.normalise import join, negations, tokens
 from speechqa.phrases.patterns import (
     Pattern,
     Slots,
@@ -25,6 +25,9 @@ from speechqa.phrases.patterns import (
 )
 from speechqa.phrases.similar import SimilarHit, SimilarIndex, SimilarPhrase, default_threshold
 from speechqa.phrases.sounds import sound_source
+
+_HOMOPHONES = 3
+"""A fuzzy Chinese phrase of so many characters is also found by its sound."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,14 @@ class WordList:
     drop_negated: bool = False
 
 
+@dataclass(frozen=True)
+class Sound:
+    """A phrase by its sound, and how many negations what is heard must hold."""
+
+    pattern: Pattern
+    negations: int
+
+
 @dataclass
 class Compiled:
     """One word list, ready: numbers of its patterns in the lexicon's tables."""
@@ -48,7 +59,7 @@ class Compiled:
     patterns: list[int] = field(default_factory=list)
     unless: list[Pattern] = field(default_factory=list)
     unless_said: list[Pattern] = field(default_factory=list)
-    sounds: list[Pattern] = field(default_factory=list)
+    sounds: list[Sound] = field(default_factory=list)
     has_similar: bool = False
     drop_negated: bool = False
 
@@ -97,8 +108,7 @@ class Lexicon:
             self.patterns.append(pattern)
         made.unless = alternation(self._regexes(words.unless))
         made.unless_said = alternation(self._regexes(words.unless_said))
-        coded = [sound_source(parts) for text in words.sounds_like for parts in self._expand(text)]
-        made.sounds = alternation([source for source in coded if source])
+        made.sounds = self._sounds(words)
         self.lists.append(made)
         self.list_of.extend([key] * (len(self.patterns) - len(self.list_of)))
         if made.sounds:
@@ -119,6 +129,18 @@ class Lexicon:
             else:
                 self._similar.append(SimilarPhrase(key, parts, threshold or limit))
         return exact
+
+    def _sounds(self, words: WordList) -> list[Sound]:
+        """Return what to look for by sound; fuzzy Chinese also hears homophones."""
+        texts = list(words.sounds_like)
+        if self.lang == "zh":
+            texts += [text for text in words.similar if len(tokens(text, "zh")) >= _HOMOPHONES]
+        made = []
+        for parts in (parts for text in texts for parts in self._expand(text)):
+            source = sound_source(parts)
+            if source is not None:
+                made.append(Sound(alternation([source])[0], negations(parts)))
+        return made
 
     def _expand(self, phrase: str) -> list[tuple[str, ...]]:
         """Fill the slots of a phrase with each of their values."""

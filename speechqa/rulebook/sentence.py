@@ -250,7 +250,7 @@ def sample_of(pattern: str) -> str:
     ("i'll hang up", '不说话挂')
     """
     try:
-        parsed: Any = _parser.parse(pattern)  # type: ignore[no-untyped-call]
+        parsed: Any = _parser.parse(pattern)
     except (_parser.error, RecursionError, OverflowError):
         return "…"
     return " ".join("".join(_sample(parsed)).split())
@@ -272,10 +272,10 @@ def _sample(parsed: Any) -> Iterator[str]:
         elif name in {"MAX_REPEAT", "MIN_REPEAT"} and (value[0] or _is_apostrophe(value[2])):
             yield from _sample(value[2])
         elif name == "IN":
-            first_kind, first = value[0]
-            yield {"LITERAL": chr, "RANGE": lambda one: chr(one[0])}.get(
-                str(first_kind), lambda _: "…"
-            )(first)
+            first_kind, first = str(value[0][0]), value[0][1]
+            if first_kind == "RANGE":
+                first = first[0]
+            yield chr(first) if first_kind in {"LITERAL", "RANGE"} else "…"
         elif name in {"ANY", "NOT_LITERAL"}:
             yield "…"
 
