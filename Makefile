@@ -15,11 +15,14 @@ $(STAMP): pyproject.toml
 	touch $(STAMP)
 
 demo: $(STAMP)  ## transcribe and judge the sample calls, end with a scorecard
-	$(BIN)/speechqa run fixtures/audio --metadata fixtures/metadata.csv --store speechqa-store
+	cd fixtures && ../$(BIN)/speechqa run audio --metadata metadata.csv --store ../speechqa-store
 	$(BIN)/speechqa scorecard --store speechqa-store
 
 test: $(STAMP) lint types  ## style, types, import floors and all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+fixtures: $(STAMP)  ## render the sample calls again (needs espeak-ng and flite)
+	$(BIN)/python -m speechqa.render
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,0 +1,1 @@
+"""What the documentation quotes, printed by commands anyone can run."""

@@ -212,6 +212,9 @@ class RulebookSettings(Group):
 
     rulebook: str = option("standard", "Rulebook file, or the name of a shipped one.")
     options: dict[str, str] = option({}, "Options of the rulebook set for this site.")
+    slots: dict[str, dict[str, list[str]]] = option(
+        {}, "Slots of the rulebook, such as the company's names, per language."
+    )
 
 
 class StoreSettings(Group):

@@ -87,7 +87,7 @@ class Run:
 
     def over(self, paths: Sequence[str]) -> RunReport:
         """Process the recordings at `paths`; return the account of every one of them."""
-        config = config_digest(self.settings, _recogniser(self.settings))
+        config = config_digest(self.settings, recogniser(self.settings))
         started = time.monotonic()
         with hold(self.store.local), self._interruptible():
             stored = self.store.known()
@@ -279,7 +279,7 @@ class Run:
                 signal.signal(number, handler)
 
 
-def _recogniser(settings: Settings) -> str:
+def recogniser(settings: Settings) -> str:
     """Return what recognises: the model's content where it is a folder of ours."""
     if settings.asr.engine != "whisper":
         return settings.asr.engine

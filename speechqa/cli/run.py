@@ -139,10 +139,17 @@ def _tell(report: RunReport, store: str) -> None:
 
 
 def _dry_run(paths: Sequence[str], settings: Settings, as_json: bool) -> None:
-    """Say what a run would process."""
+    """Say what a run would process, and how long it would take."""
     from speechqa.batch.forecast import forecast
+    from speechqa.batch.plan import config_digest, plan
+    from speechqa.batch.run import recogniser
+    from speechqa.store import Store
 
-    estimate = forecast(paths, settings)
+    store = Store(settings.store.path, settings.store.options)
+    stored = store.known() if store.exists() else []
+    work = plan(paths, stored, config=config_digest(settings, recogniser(settings)))
+    files = [(source.path, source.size_bytes) for source in work.fresh]
+    estimate = forecast(files, len(work.known), settings)
     if as_json:
         print_json(estimate.as_dict())
     else:
