@@ -26,6 +26,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +238,15 @@ def table(rows: dict[tuple[str, str], dict[str, Any]]) -> str:
     return "\n".join(out)
 
 
+def insert(file: Path, name: str, text: str) -> None:
+    """Put `text` between the marks of `name` in a page."""
+    page = file.read_text(encoding="utf-8")
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, _, rest = page.partition(begin)
+    after = rest.partition(end)[2]
+    file.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--set", choices=sorted(SETS), default="reported")
@@ -245,6 +255,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--detectors", default=",".join(DETECTORS))
     parser.add_argument("--real", action="store_true")
     parser.add_argument("--json", action="store_true", help="one object per row instead")
+    parser.add_argument("--page", metavar="FILE", help="also put the table into this page")
     given = parser.parse_args(arguments)
     conditions = tuple(given.conditions.split(","))
     chosen = {name: DETECTORS[name] for name in given.detectors.split(",")}
@@ -255,6 +266,12 @@ def main(arguments: list[str]) -> None:
         rows = measure_real(folder, conditions, chosen)
     else:
         rows = measure(examples(given.set, given.calls, conditions), chosen)
+    if given.page:
+        command = "python -m benchmarks.vad_accuracy " + " ".join(
+            part for part in arguments if part not in ("--page", given.page)
+        )
+        told = f"`{command.strip()}`, {date.today().isoformat()}:\n\n{table(rows)}"
+        insert(Path(given.page), "real" if given.real else given.set, told)
     if given.json:
         for (condition, name), row in rows.items():
             print(json.dumps({"condition": condition, "detector": name} | row))
