@@ -6,7 +6,7 @@ returns shape (calls, 2): agent, customer.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +70,7 @@ def fast_share(facts: Facts) -> Ratio:
     A window is `rate_window_ms` of the party's own speech, one every `rate_hop_ms`; a word
     belongs to the windows in which it starts. Needs what the articulation rate needs.
     """
-    return _window_share(facts, beyond(facts, "fast"))
+    return _window_share(facts, facts.fast)
 
 
 @measure(
@@ -88,7 +88,7 @@ def slow_share(facts: Facts) -> Ratio:
 
     Windows are those of `fast_share`.
     """
-    return _window_share(facts, beyond(facts, "slow"))
+    return _window_share(facts, facts.slow)
 
 
 @measure(
@@ -126,24 +126,17 @@ def level_dbfs(facts: Facts) -> NDArray[Any]:
 )
 def window_rate_p90(facts: Facts) -> Figures:
     """90th percentile of the rates of the party's rate windows (linear interpolation)."""
-    p90 = []
-    for windows in facts.rates.windows:
-        call = windows.per_window(np.arange(facts.calls))
-        ordered, offsets = order_by_cell(windows.units, 2 * call, facts.calls)
-        p90.append(quantile_by_cell(ordered, offsets, 0.9)[:, 0])
-    rate = np.stack(p90, axis=1) * (60_000 / facts.settings.rate_window_ms)
+    agent, customer = facts.rates.windows
+    call = np.arange(facts.calls, dtype=np.int64)
+    ordered, offsets = order_by_cell(
+        np.concatenate([agent.units, customer.units]),
+        np.concatenate([agent.per_window(2 * call), customer.per_window(2 * call + 1)]),
+        facts.calls,
+    )
+    rate = quantile_by_cell(ordered, offsets, 0.9) * (60_000 / facts.settings.rate_window_ms)
     why = _rate_reason(facts)
     why[(why == 0) & np.isnan(rate)] = Reason.LITTLE_SPEECH
     return Figures(rate, why)
-
-
-def beyond(facts: Facts, pace: Literal["fast", "slow"]) -> tuple[NDArray[np.bool_], ...]:
-    """Return, for each party, which windows are beyond the limit of their call's language."""
-    found = []
-    for windows in facts.rates.windows:
-        limit = windows.per_window(facts.pace_limits[:, 1 if pace == "fast" else 0])
-        found.append(windows.units > limit if pace == "fast" else windows.units < limit)
-    return tuple(found)
 
 
 def _window_share(facts: Facts, marked: tuple[NDArray[np.bool_], ...]) -> Ratio:

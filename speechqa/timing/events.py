@@ -16,7 +16,6 @@ from speechqa.intervals import IntArray
 from speechqa.settings import TimingSettings
 from speechqa.timing.batch import CallBatch
 from speechqa.timing.call import PARTIES, Layout
-from speechqa.timing.delivery_measures import beyond
 from speechqa.timing.facts import Facts
 from speechqa.timing.gaps import Gaps
 from speechqa.timing.holds import CONFIDENCE, METADATA, Holds
@@ -80,8 +79,8 @@ class Tables:
             facts.overlaps.where((kind == BACKCHANNEL) | (kind >= FAILED)),
             facts.holds,
             facts.rates.windows,
-            beyond(facts, "fast"),
-            beyond(facts, "slow"),
+            facts.fast,
+            facts.slow,
             pace.why,
         )
 

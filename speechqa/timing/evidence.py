@@ -13,7 +13,6 @@ from typing import Any, Literal
 import numpy as np
 
 from speechqa.timing.call import AGENT, NOT_KNOWN, PARTIES, Layout
-from speechqa.timing.delivery_measures import beyond
 from speechqa.timing.events import gap_rows, hold_rows
 from speechqa.timing.facts import Facts
 from speechqa.timing.overlaps import BACKCHANNEL, FAILED, SUCCESSFUL
@@ -157,7 +156,7 @@ def _windows(kind: Literal["fast", "slow"] | None) -> Evidence:
         units = facts.rates.windows[party].units
         settings, spurts = facts.settings, np.stack(facts.lanes.own(party), axis=1)
         starts, ends = window_spans(spurts, np.arange(len(units)) * settings.rate_hop_ms, settings)
-        marked = beyond(facts, kind)[party] if kind else np.ones(len(units), dtype=np.bool_)
+        marked = getattr(facts, kind)[party] if kind else np.ones(len(units), dtype=np.bool_)
         return [
             _row(
                 f"{kind} window" if hit and kind else "window",

@@ -17,7 +17,7 @@ from speechqa.settings import TimingSettings
 from speechqa.timing.batch import CallBatch
 from speechqa.timing.gaps import Gaps, find_gaps
 from speechqa.timing.holds import Holds, find_holds
-from speechqa.timing.lanes import Clock, Lanes, merge
+from speechqa.timing.lanes import BoolArray, Clock, Lanes, merge
 from speechqa.timing.overlaps import KINDS, Overlaps, find_overlaps
 from speechqa.timing.rates import Rates, count_units
 from speechqa.timing.rows import order_by_cell, sum_by_call
@@ -105,6 +105,23 @@ class Facts:
         rows = [row.get(code or "", -1) for code in self.batch.language]
         table = np.array([*known.values(), (np.nan, np.nan)], dtype=np.float64)
         return table[rows] * (self.settings.rate_window_ms / 60_000)
+
+    @cached_property
+    def fast(self) -> tuple[BoolArray, BoolArray]:
+        """For each party, which windows are beyond the upper limit of their call's language."""
+        agent, customer = self.rates.windows
+        high = self.pace_limits[:, 1]
+        return (
+            agent.units > agent.per_window(high),
+            customer.units > customer.per_window(high),
+        )
+
+    @cached_property
+    def slow(self) -> tuple[BoolArray, BoolArray]:
+        """For each party, which windows are under the lower limit of their call's language."""
+        agent, customer = self.rates.windows
+        low = self.pace_limits[:, 0]
+        return agent.units < agent.per_window(low), customer.units < customer.per_window(low)
 
     @cached_property
     def turn_spans(self) -> tuple[IntArray, IntArray]:
