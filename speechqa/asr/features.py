@@ -99,8 +99,12 @@ def log_mel(samples: FloatArray, rate_hz: int, mel_filters: FloatArray) -> Float
 
 def _framed(samples: FloatArray, n_fft: int, hop: int) -> FloatArray:
     """Return overlapping frames centred on each hop: a view of the mirrored samples."""
-    padded = np.pad(samples, (0, hop))
-    padded = np.pad(padded, n_fft // 2, mode="reflect")
+    half, count = n_fft // 2, len(samples) + hop
+    padded = np.zeros(count + n_fft, np.float32)
+    inner = padded[half : half + count]
+    inner[: len(samples)] = samples
+    padded[:half] = inner[half:0:-1]
+    padded[half + count :] = inner[-2 : -half - 2 : -1]
     return np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
 
 
