@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types check fixtures model bench clean help
+.PHONY: demo test lint types check fixtures images model clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -23,6 +23,9 @@ test: $(STAMP) lint types  ## style, types, import floors and all tests
 
 fixtures: $(STAMP)  ## render the sample calls again (needs espeak-ng and flite)
 	$(BIN)/python -m speechqa.render
+
+images: $(STAMP)  ## draw the documentation's pictures from the demo's store
+	$(BIN)/python docs/images.py speechqa-store
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from speechqa.scorecard import Card
 
-NARROW = 100
+NARROW = 120
 """Columns of the terminal under which the less important figures are left out."""
 
 

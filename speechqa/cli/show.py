@@ -10,7 +10,7 @@ import typer
 from speechqa.cli.options import JsonOption, StoreOption, clock, page, print_json, stored
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
     from rich.text import Text
 
     from speechqa.pipeline import Assessment, CallFacts
@@ -46,13 +46,12 @@ def show(
         print_json(call_document(facts, judged))
         return
     console = page()
-    for part in _parts(facts, judged, console):
+    for part in parts(facts, judged, width=console.width):
         console.print(part)
 
 
-def _parts(
-    facts: CallFacts, judged: Assessment | None, console: Console
-) -> Iterator[RenderableType]:
+def parts(facts: CallFacts, judged: Assessment | None, *, width: int) -> Iterator[RenderableType]:
+    """Yield the parts of the page of one call, top to bottom."""
     from speechqa.cli.draw import lanes, legend
 
     yield from _header(facts, judged)
@@ -60,7 +59,7 @@ def _parts(
         return
     events = judged.events if judged else []
     yield ""
-    yield from lanes(facts.speech, events, duration_ms=facts.duration_ms, width=console.width)
+    yield from lanes(facts.speech, events, duration_ms=facts.duration_ms, width=width)
     if marks := legend(events):
         yield f"          [dim]{marks}[/dim]"
     yield ""
@@ -251,7 +250,7 @@ def _transcript(facts: CallFacts, hits: Sequence[Mapping[str, Any]]) -> Iterator
     from speechqa.transcript import turns
 
     yield "[bold]Transcript[/bold]"
-    marked = [hit for hit in hits if hit["outcome"] == "violated" and hit["start_ms"] is not None]
+    marked = [hit for hit in hits if hit["outcome"] == "violated" and hit["quote"]]
     for turn in turns(facts.words):
         yield _line(turn, marked)
     if not facts.words:

@@ -19,7 +19,7 @@ from speechqa.settings import TimingSettings
 from speechqa.timing import MEASURES, BatchMeasures, Call, measure_calls
 from speechqa.transcript import count_units
 
-ASSESSMENT_VERSION = 1
+ASSESSMENT_VERSION = 2
 """Raised when the same facts and rulebook would be judged otherwise than before."""
 
 
@@ -111,7 +111,13 @@ def _without_false_absence(facts: CallFacts, results: Sequence[RuleResult]) -> l
     if not reasons:
         return list(results)
     return [
-        replace(result, outcome="unknown", reason=reasons[0], lacking=True)
+        replace(
+            result,
+            outcome="unknown",
+            reason=reasons[0],
+            lacking=True,
+            hits=tuple(hit | {"outcome": "unknown"} for hit in result.hits),
+        )
         if result.by_absence and result.earned < 1
         else result
         for result in results
