@@ -221,6 +221,24 @@ class Recorder:
             getattr(self.inner, name)(*given, **named)
 
 
+def fill(card: Any, files: Sequence[str]) -> None:
+    """R3 alone: pack the speech of `files` and print how full the windows are."""
+    from benchmarks.throughput_worker import jobs_of
+    from speechqa.asr.models import ModelCard
+    from speechqa.asr.windowing import Windowing
+    from speechqa.settings import AsrSettings
+
+    jobs = jobs_of(files)
+    speech_s = sum(int((job.speech[:, 1] - job.speech[:, 0]).sum()) for job in jobs) / 1000
+    for name, kind in (("exact", ModelCard()), ("the model's", card)):
+        items = Windowing.of(kind, AsrSettings()).items(jobs)
+        window_s = sum(item.frames for item in items) / 100
+        print(
+            f"R3  {name + ' windows':20} {len(items)} of {window_s:.0f} s for {speech_s:.0f} s of "
+            f"speech on {len(jobs)} channels = {speech_s / window_s:.2f}"
+        )
+
+
 def stock_copy(model: Path, parent: str) -> str:
     """Return a copy of `model` without its card: exact windows of 30 s."""
     folder = Path(parent) / "stock"
@@ -246,11 +264,15 @@ def main() -> None:
     parser.add_argument("--beam-size", type=int, default=1)
     parser.add_argument("--peer", help="workers,threads,batch of the peer, instead of tuning it")
     parser.add_argument("--skip-segments", action="store_true", help="the slowest peer")
+    parser.add_argument("--r3", action="store_true", help="only R3, of all files: no model runs")
     parser.add_argument("--json", type=Path, help="also write every run's figures here")
     asked = parser.parse_args()
 
     model = find_model(asked.model)
-    files = sorted(glob.glob(asked.files))[: asked.calls]
+    files = sorted(glob.glob(asked.files))[: None if asked.r3 else asked.calls]
+    if asked.r3:
+        fill(model.card, files)
+        return
     with tempfile.TemporaryDirectory() as parent:
         exact = stock_copy(model.path, parent)
         as_is = {"model": str(model.path), "beam_size": asked.beam_size}
