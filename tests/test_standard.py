@@ -11,6 +11,16 @@ import pytest
 from speechqa.rulebook import Rulebook, evaluate, load
 from speechqa.rulebook.dialogue import call_of
 from speechqa.rulebook.examples import run_examples
+from tests import standard_table
+from tests.accuracy.labelled import (
+    LANGUAGES,
+    PARTS,
+    Counts,
+    dialogues,
+    sentences,
+    tally_dialogues,
+    tally_sentences,
+)
 
 IDS = Path(__file__).with_name("standard_ids.txt")
 FOLDER = Path(__file__).parents[1] / "speechqa" / "rulebook" / "standard"
@@ -169,3 +179,40 @@ def _seconds(call) -> float:
     start = time.process_time()
     evaluate(standard(), [call])
     return time.process_time() - start
+
+
+def test_the_page_lists_every_rule_as_it_is():
+    assert standard_table.PAGE.read_text(encoding="utf-8") == standard_table.page()
+
+
+def test_the_labelled_set_is_as_large_as_it_says_and_names_known_rules():
+    known = {rule.id for rule in standard().call_rules}
+    said = [one for part in PARTS for lang in LANGUAGES for one in sentences(part, lang)]
+    told = [one for part in PARTS for one in dialogues(part)]
+    assert len(said) >= 600
+    assert len(told) >= 60
+    assert {rule for one in said for rule in one.must | one.may} <= known
+    assert {rule for one in told for rule in one.expect} <= known
+    texts = [(one.before, one.text) for one in said]
+    assert len(set(texts)) > 0.99 * len(texts)
+
+
+def test_the_reported_part_is_not_in_the_tuning_part():
+    for lang in LANGUAGES:
+        tuned = {one.text for one in sentences("tuning", lang) if one.must}
+        reported = {one.text for one in sentences("reported", lang) if one.must}
+        assert len(tuned & reported) < 0.03 * len(reported)
+
+
+def test_forbidden_wording_is_found_as_precisely_as_wanted():
+    total = Counts()
+    for lang in LANGUAGES:
+        total += tally_sentences(standard(), sentences("reported", lang)).total()
+    assert total.precision is not None
+    assert total.recall is not None
+    assert total.precision >= 0.97
+    assert total.recall >= 0.85
+
+
+def test_outcomes_of_the_other_rules_are_as_right_as_wanted():
+    assert tally_dialogues(standard(), dialogues("reported")).accuracy >= 0.95
