@@ -34,8 +34,8 @@ def test_a_gap_of_exactly_three_seconds_is_a_silence(gap, count):
     ("gap", "tier", "counts"),
     [
         (4999, "silence", (1, 0, 0)),
-        (5000, "dead air", (1, 1, 0)),
-        (9999, "dead air", (1, 1, 0)),
+        (5000, "dead-air", (1, 1, 0)),
+        (9999, "dead-air", (1, 1, 0)),
         (10_000, "long", (1, 1, 1)),
     ],
 )

@@ -138,7 +138,7 @@ def _silence(gap: Event, settings: TimingSettings) -> Event:
     if length >= settings.long_silence_ms:
         tier = "long"
     elif length >= settings.dead_air_ms:
-        tier = "dead air"
+        tier = "dead-air"
     detail = {"ms": length, "tier": tier} | {
         name: gap[name] for name in ("before", "after", "owner", "announced")
     }
