@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from speechqa.errors import UsageError
 from speechqa.settings import TimingSettings
 from speechqa.timing import MEASURES, Call, definition, explain, measure_calls
 from tests.test_timing_oracle import lively
@@ -96,9 +97,10 @@ def test_what_is_not_measured_says_why_and_shows_nothing_misleading():
 
 def test_an_unknown_measure_is_answered_with_the_nearest():
     call = Call(duration_ms=9000, agent=[], customer=[])
-    with pytest.raises(KeyError, match="nearest: silence_share"):
+    with pytest.raises(UsageError, match="'silence_shares' is no measure") as unknown:
         explain(call, "silence_shares", DEFAULT)
-    with pytest.raises(KeyError, match="is a measure of the call"):
+    assert unknown.value.hint.startswith("nearest: silence_share")
+    with pytest.raises(UsageError, match="is a measure of the call, not of a party"):
         definition("agent.silence_ms")
-    with pytest.raises(KeyError, match="no measure 'supervisor"):
+    with pytest.raises(UsageError, match=r"'supervisor\.talk_ms' is no measure"):
         definition("supervisor.talk_ms")

@@ -10,6 +10,7 @@ import difflib
 from dataclasses import dataclass, fields
 from typing import Any
 
+from speechqa.errors import UsageError
 from speechqa.settings import TimingSettings
 from speechqa.timing.batch import CallBatch
 from speechqa.timing.call import AGENT, PARTIES, Call
@@ -91,16 +92,18 @@ def find_measure(name: str) -> tuple[Measure, int | None]:
 
     Raises
     ------
-    KeyError
-        There is no such measure; the message names the nearest.
+    UsageError
+        There is no such measure; the hint names the nearest.
     """
     party, _, bare = name.rpartition(".")
     if bare not in MEASURES or party not in ("", *PARTIES):
         near = difflib.get_close_matches(bare, MEASURES, n=3, cutoff=0.5)
-        raise KeyError(f"no measure {name!r}; nearest: {', '.join(near) or 'none'}")
+        raise UsageError(
+            f"{name!r} is no measure", hint=f"nearest: {', '.join(near)}" if near else None
+        )
     one = MEASURES[bare]
     if party and not one.per_party:
-        raise KeyError(f"{bare} is a measure of the call: ask for {bare!r}, not {name!r}")
+        raise UsageError(f"{bare} is a measure of the call, not of a party", hint=f"ask for {bare}")
     return one, PARTIES.index(party) if party else None
 
 
@@ -116,8 +119,8 @@ def explain(call: Call, name: str, settings: TimingSettings) -> Explanation:
 
     Raises
     ------
-    KeyError
-        There is no such measure; the message names the nearest.
+    UsageError
+        There is no such measure; the hint names the nearest.
 
     Examples
     --------
