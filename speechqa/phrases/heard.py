@@ -12,11 +12,9 @@ from typing import NamedTuple
 
 from speechqa.phrases.guards import is_negated, is_quoted
 from speechqa.phrases.lexicon import Compiled, Lexicon
-from speechqa.phrases.normalise import negations
 from speechqa.phrases.patterns import Pattern
 from speechqa.phrases.similar import SimilarHit
-from speechqa.phrases.sounds import codes
-from speechqa.phrases.stream import Stream, Text
+from speechqa.phrases.stream import Stream
 from speechqa.transcript import Word
 
 SOUND_SIMILARITY = 90.0
@@ -53,7 +51,7 @@ class Side:
         self._potential: frozenset[int] | None = None
         self._active: frozenset[int] | None = None
         self._similar: dict[int, list[SimilarHit]] | None = None
-        self._coded: Text | None = None
+        self._sounds: dict[int, list[tuple[int, int]]] | None = None
         self._allowed: dict[int, list[SimilarHit]] | None = None
 
     @property
@@ -68,7 +66,7 @@ class Side:
         """Keys of the lists that may find something; all others find nothing."""
         if self._active is None:
             keys = set(map(self.lexicon.list_of.__getitem__, self.potential))
-            keys.update(self.similar, self.lexicon.sound_lists)
+            keys.update(self.similar, self.sounds)
             self._active = frozenset(keys)
         return self._active
 
@@ -87,15 +85,20 @@ class Side:
         return self._allowed
 
     @property
-    def coded(self) -> Text:
-        """The stream as codes of sound."""
-        if self._coded is None:
-            self._coded = self.stream.coded(codes(self.stream.tokens))
-        return self._coded
+    def sounds(self) -> dict[int, list[tuple[int, int]]]:
+        """Token ranges found by sound, by list; none reaches across a long pause."""
+        if self._sounds is None:
+            stream = self.stream
+            self._sounds = {
+                key: kept
+                for key, ranges in self.lexicon.sounds_in(stream.tokens).items()
+                if (kept := [one for one in ranges if not stream.is_broken(*one)])
+            }
+        return self._sounds
 
-    def run(self, pattern: Pattern, text: Text | None = None) -> list[TokenHit] | None:
+    def run(self, pattern: Pattern) -> list[TokenHit] | None:
         """Return the token ranges a pattern matches, or None when it ran out of time."""
-        text = text or (self.stream.utterances if pattern.anchored else self.stream.passages)
+        text = self.stream.utterances if pattern.anchored else self.stream.passages
         spans = pattern.spans(text.data)
         if spans is None:
             return None
@@ -172,15 +175,9 @@ class Heard:
             hits.extend(
                 TokenHit(hit.first, hit.last, hit.similarity, hit.near, hit.edge) for hit in fuzzy
             )
-        for sound in made.sounds:
-            heard = side.run(sound.pattern, side.coded)
-            if heard is None:
-                return Found(stopped=True)
-            hits.extend(
-                TokenHit(hit.first, hit.last, SOUND_SIMILARITY)
-                for hit in heard
-                if negations(side.stream.tokens[hit.first : hit.last]) == sound.negations
-            )
+        hits.extend(
+            TokenHit(first, last, SOUND_SIMILARITY) for first, last in side.sounds.get(key, ())
+        )
         if not hits:
             return NOTHING
         guarded = self._guard(_distinct(hits), made, side, drop_quoted)

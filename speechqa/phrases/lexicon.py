@@ -24,7 +24,7 @@ from speechqa.phrases.patterns import (
     regex_source,
 )
 from speechqa.phrases.similar import SimilarHit, SimilarIndex, SimilarPhrase, default_threshold
-from speechqa.phrases.sounds import sound_source
+from speechqa.phrases.sounds import SoundIndex, SoundPhrase, sound_of
 
 _HOMOPHONES = 3
 """A fuzzy Chinese phrase of so many characters is also found by its sound."""
@@ -44,14 +44,6 @@ class WordList:
     drop_negated: bool = False
 
 
-@dataclass(frozen=True)
-class Sound:
-    """A phrase by its sound, and how many negations what is heard must hold."""
-
-    pattern: Pattern
-    negations: int
-
-
 @dataclass
 class Compiled:
     """One word list, ready: numbers of its patterns in the lexicon's tables."""
@@ -59,7 +51,6 @@ class Compiled:
     patterns: list[int] = field(default_factory=list)
     unless: list[Pattern] = field(default_factory=list)
     unless_said: list[Pattern] = field(default_factory=list)
-    sounds: list[Sound] = field(default_factory=list)
     has_similar: bool = False
     drop_negated: bool = False
 
@@ -83,7 +74,8 @@ class Lexicon:
         self._similar: list[SimilarPhrase] = []
         self._allowed: list[SimilarPhrase] = []
         self._filter: Any = None
-        self.sound_lists: list[int] = []
+        self._sounds: list[SoundPhrase] = []
+        self._sound_index: SoundIndex | None = None
         self.list_of: list[int] = []
         self._index: SimilarIndex | None = None
         self._allow_index: SimilarIndex | None = None
@@ -108,11 +100,9 @@ class Lexicon:
             self.patterns.append(pattern)
         made.unless = alternation(self._regexes(words.unless))
         made.unless_said = alternation(self._regexes(words.unless_said))
-        made.sounds = self._sounds(words)
+        self._add_sounds(key, words)
         self.lists.append(made)
         self.list_of.extend([key] * (len(self.patterns) - len(self.list_of)))
-        if made.sounds:
-            self.sound_lists.append(key)
         self._filter = None
         return key
 
@@ -130,17 +120,16 @@ class Lexicon:
                 self._similar.append(SimilarPhrase(key, parts, threshold or limit))
         return exact
 
-    def _sounds(self, words: WordList) -> list[Sound]:
-        """Return what to look for by sound; fuzzy Chinese also hears homophones."""
+    def _add_sounds(self, key: int, words: WordList) -> None:
+        """Register phrases to be found by sound; fuzzy Chinese also hears homophones."""
         texts = list(words.sounds_like)
         if self.lang == "zh":
             texts += [text for text in words.similar if len(tokens(text, "zh")) >= _HOMOPHONES]
-        made = []
         for parts in (parts for text in texts for parts in self._expand(text)):
-            source = sound_source(parts)
-            if source is not None:
-                made.append(Sound(alternation([source])[0], negations(parts)))
-        return made
+            coded = sound_of(parts)
+            if coded is not None:
+                self._sounds.append(SoundPhrase(key, coded, negations(parts)))
+        self._sound_index = None
 
     def _expand(self, phrase: str) -> list[tuple[str, ...]]:
         """Fill the slots of a phrase with each of their values."""
@@ -184,6 +173,12 @@ class Lexicon:
         if self._index is None or len(self._index.phrases) != len(self._similar):
             self._index = SimilarIndex(self._similar, self.lang)
         return _by_key(self._index.find(parts))
+
+    def sounds_in(self, parts: Sequence[str]) -> dict[int, list[tuple[int, int]]]:
+        """Return the token ranges found by sound in a stream's tokens, by key."""
+        if self._sound_index is None:
+            self._sound_index = SoundIndex(self._sounds)
+        return self._sound_index.find(parts)
 
     def allowed_in(self, parts: Sequence[str]) -> dict[int, list[SimilarHit]]:
         """Return where prescribed wording was said, by key."""

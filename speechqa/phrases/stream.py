@@ -111,9 +111,10 @@ class Stream:
         """One line a passage: utterances at most 3 s apart run on."""
         return self._text(self._passage_starts)
 
-    def coded(self, codes: Sequence[str]) -> Text:
-        """Return a text of one code per token (for phonetic matching), always spaced."""
-        return _lay_out(codes, self._passage_starts, " ")
+    def is_broken(self, first: int, last: int) -> bool:
+        """Say whether a long pause lies inside tokens ``[first, last)``."""
+        starts = self._passage_starts
+        return bisect_right(starts, first) < bisect_left(starts, last)
 
     def _text(self, line_starts: Collection[int]) -> Text:
         return _lay_out(self.tokens, line_starts, " " if uses_spaces(self.lang) else "")

@@ -58,6 +58,8 @@ class Call:
         return (self.listened.get(party) or self.listen(party)).reason
 
     def _why_unheard(self, party: str) -> str:
+        if self.view.unheard:
+            return self.view.unheard
         if party == "any" or len(self.heard.stream(party)):
             return ""
         if any(word.party == "mixed" for word in self.view.words):

@@ -8,7 +8,7 @@ from typing import Any
 
 from speechqa.phrases import Lexicon, PatternError, nearest
 from speechqa.phrases.patterns import phrase_source, regex_source
-from speechqa.phrases.sounds import sound_source
+from speechqa.phrases.sounds import sound_of
 from speechqa.rulebook import finders, rules
 from speechqa.rulebook.book import RulebookForm
 from speechqa.rulebook.finders import WordForms
@@ -226,7 +226,7 @@ def _forms(
                     phrase_source(text, lang, slots)
                 if field == "sounds_like":
                     for parts in lexicon._expand(text):
-                        if sound_source(parts) is None:
+                        if sound_of(parts) is None:
                             raise PatternError(f"{text!r} is too short to tell by its sound")
             except PatternError as error:
                 yield (*path, field, index), str(error)

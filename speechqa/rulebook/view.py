@@ -37,6 +37,8 @@ class CallView:
         As in ``show --json``.
     metadata
         Columns of the call's metadata, by name.
+    unheard
+        Why no words can be searched although some were said; empty when they can.
     """
 
     call_id: str
@@ -49,6 +51,7 @@ class CallView:
     measures: Mapping[str, Any] = field(default_factory=dict)
     events: Sequence[Mapping[str, Any]] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+    unheard: str = ""
 
 
 @dataclass(frozen=True, slots=True)
