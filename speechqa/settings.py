@@ -234,6 +234,29 @@ class RunSettings(Group):
     agent_channel: str = option(
         "left", "Channel of the agent: left or right.", pattern="^(left|right)$"
     )
+    deadline_s: float = option(
+        120.0, "A worker that stays silent for longer is killed.", unit="s", gt=0
+    )
+    deadline_per_audio: float = option(
+        3.0, "And so much longer for each second of audio in its hands.", unit="s/s", ge=0
+    )
+    stop_s: float = option(
+        15.0, "An interrupted run waits this long for what is in flight.", unit="s", ge=0, le=25
+    )
+    worker_memory_mb: int = option(
+        0,
+        "Memory that one worker may allocate; 0 means its part of the machine's, at least 4 GB.",
+        unit="MB",
+        ge=0,
+    )
+
+    @property
+    def worker_memory_bytes(self) -> int:
+        """Memory that one worker may allocate."""
+        if self.worker_memory_mb:
+            return self.worker_memory_mb * 1000**2
+        machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return max(4 * 1000**3, machine // self.worker_count)
 
     @property
     def worker_count(self) -> int:
@@ -245,6 +268,9 @@ class PrivacySettings(Group):
     """What is kept of what was said."""
 
     mask_numbers: bool = option(True, "Mask card numbers and codes before anything is stored.")
+    keep_text: bool = option(
+        True, "Keep the words; without them measures, hits and scores are kept all the same."
+    )
 
 
 def user_settings_file() -> Path:

@@ -6,13 +6,14 @@ Written as one JSON file per run beside the tables, for people and for monitorin
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from speechqa.errors import StoreError
+from speechqa.faults import durable
 from speechqa.store import Store
+from speechqa.store.disk import write_whole
 from speechqa.store.plain import text_of_path
 
 OUTCOMES = ("scored", "damaged", "refused", "quarantined", "deferred", "pending")
@@ -41,6 +42,12 @@ class RunReport:
         Wall time.
     interrupted
         Whether a signal ended it early.
+    passed_over
+        Path and reason of files in the folders that are no recordings.
+    unused_rows
+        Line and key of metadata rows that are for none of the recordings found.
+    unjudged
+        Path of a stored call that could not be judged, and where that failed.
 
     Examples
     --------
@@ -58,6 +65,9 @@ class RunReport:
     audio_s: float
     seconds: float
     interrupted: bool
+    passed_over: tuple[tuple[str, str], ...] = ()
+    unused_rows: tuple[tuple[int, str], ...] = ()
+    unjudged: tuple[tuple[str, str], ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -90,18 +100,19 @@ class RunReport:
                 {"path": text_of_path(path), "status": s, "reason_code": code, "reason": reason}
                 for path, (s, code, reason) in self.troubled.items()
             ],
+            "passed_over": [
+                {"path": text_of_path(path), "reason": reason} for path, reason in self.passed_over
+            ],
+            "unused_rows": [{"line": line, "key": key} for line, key in self.unused_rows],
+            "unjudged": [
+                {"path": text_of_path(path), "where": where} for path, where in self.unjudged
+            ],
         }
 
 
 def write_report(store: Store, report: RunReport) -> None:
-    """Check the account and write it as ``runs/RUN.json`` into a local store."""
+    """Write the account as ``runs/RUN.json`` into a local store."""
     if store.local is not None:
-        folder = store.local / "runs"
-        folder.mkdir(exist_ok=True, mode=0o700)
-        file = folder / f"{report.run_id}.json"
-        part = file.with_suffix(".part")
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            json.dump(report.as_dict(), stream, ensure_ascii=False, indent=1)
-        part.rename(file)
-    report.check()
+        text = json.dumps(report.as_dict(), ensure_ascii=False, indent=1)
+        write_whole(store.local / "runs" / f"{report.run_id}.json", text)
+        durable("report")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from speechqa.batch.journal import Journal
-from speechqa.batch.judge import judge_and_store
+from speechqa.batch.judge import store_and_judge
 from speechqa.batch.local import GROUP_CALLS, LocalExecutor
 from speechqa.batch.work import CallTask
 from speechqa.errors import SettingsError
@@ -63,8 +63,7 @@ class NightActor:
         done: list[CallFacts] = []
         for rows in self._executor.process(calls, total=len(calls)):
             done.extend(replace(row, run_id=self._job.run_id) for row in rows)
-        self._store.commit_calls(done)
-        judge_and_store(self._store, done, self._job.rulebook, self._job.settings.timing)
+        store_and_judge(self._store, done, self._job.rulebook, self._job.settings)
         return {"row": [pickle.dumps(_outcome(row)) for row in done]}
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from speechqa.faults import durable
+from speechqa.store.disk import write_all, writing
 from speechqa.store.plain import text_of_path
 
 STRIKES = 2
@@ -33,11 +35,14 @@ class Journal:
     file: Path | None
     strikes: Counter[str] = field(default_factory=Counter)
     suspects: set[str] = field(default_factory=set)
+    _torn: bool = False
 
     def __post_init__(self) -> None:
         if self.file is None or not self.file.exists():
             return
-        for line in self.file.read_text("utf-8", errors="replace").splitlines():
+        text = self.file.read_text("utf-8", errors="replace")
+        self._torn = bool(text) and not text.endswith("\n")
+        for line in text.split("\n"):
             try:
                 event = json.loads(line)
             except ValueError:  # the last line of a killed run may be cut short
@@ -58,6 +63,11 @@ class Journal:
         """Write down that these recordings have a stored result."""
         self._write({"event": "done", "paths": list(map(text_of_path, paths))})
 
+    def released(self, paths: list[str]) -> None:
+        """Write down that these attempts were given up by us: their recordings are not to blame."""
+        if paths:
+            self._write({"event": "released", "paths": list(map(text_of_path, paths))})
+
     def is_suspect(self, path: str) -> bool:
         """Whether an earlier attempt's end was not seen: such a call is tried alone."""
         return text_of_path(path) in self.suspects
@@ -73,6 +83,8 @@ class Journal:
                 self.suspects.update(paths)
             case "died":
                 self.strikes.update(paths)
+            case "released":
+                self.suspects.difference_update(paths)
             case "done" | "forgiven":
                 self.suspects.difference_update(paths)
                 for path in paths:
@@ -82,10 +94,16 @@ class Journal:
         self._apply(event)
         if self.file is None:
             return
-        self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            os.write(descriptor, (json.dumps(event, ensure_ascii=False) + "\n").encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        # A line of its own after whatever a killed run or a full disk cut short.
+        line = (self._torn * "\n" + json.dumps(event, ensure_ascii=False) + "\n").encode()
+        with writing(self.file):
+            self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                self._torn = True
+                write_all(descriptor, line)
+                os.fsync(descriptor)
+                self._torn = False
+            finally:
+                os.close(descriptor)
+        durable("attempts")

@@ -16,8 +16,9 @@ import pyarrow as pa
 from speechqa.batch.workers import Done, Workers
 from speechqa.pipeline import Assessment, CallFacts
 from speechqa.pipeline.assess import assess, assessment_digest
+from speechqa.pipeline.textless import assessment_without_text, without_text
 from speechqa.rulebook import Rulebook
-from speechqa.settings import TimingSettings
+from speechqa.settings import Settings, TimingSettings
 from speechqa.store import BLOCK_CALLS, Store
 from speechqa.store.assessments import assessments_table
 from speechqa.store.schema import facts_of_row
@@ -64,19 +65,41 @@ def judge(calls: Sequence[CallFacts], book: Rulebook, settings: TimingSettings) 
     )
 
 
-def judge_and_store(
-    store: Store, calls: Sequence[CallFacts], book: Rulebook, settings: TimingSettings
+def store_and_judge(
+    store: Store, calls: Sequence[CallFacts], book: Rulebook, settings: Settings
 ) -> Judged:
-    """Judge calls whose facts were just stored, and store the assessments."""
-    judged = judge(calls, book, settings)
-    store.commit_assessments(assessments_table(judged.made))
+    """Judge calls that were just made, and store both, so that a kill in between costs nothing.
+
+    Calls that keep their text are stored first: what is not judged yet is judged by the next run.
+    Without text that would be too late, so their assessments are stored first, and a call whose
+    row is missing then is made again.
+    """
+    judged = judge(calls, book, settings.timing)
+    if settings.privacy.keep_text:
+        store.commit_calls(calls)
+        store.commit_assessments(assessments_table(judged.made))
+    else:
+        made = [assessment_without_text(one) for one in judged.made]
+        store.commit_assessments(assessments_table(made))
+        store.commit_calls([without_text(call) for call in calls])
     return judged
 
 
 def judge_missing(
-    store: Store, book: Rulebook, settings: TimingSettings, *, workers: int = 1
+    store: Store,
+    book: Rulebook,
+    settings: TimingSettings,
+    *,
+    workers: int = 1,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Tally:
-    """Judge every current call that this rulebook has not judged yet, and store that."""
+    """Judge every current call that this rulebook has not judged yet, and store that.
+
+    Parameters
+    ----------
+    stopping
+        Asked after each block; true leaves the rest for the next run.
+    """
     missing = unjudged(store, assessment_digest(book, settings))
     count = 0
     failed: list[tuple[str, str]] = []
@@ -84,6 +107,8 @@ def judge_missing(
         store.commit_assessments(judged.table)
         count += judged.table.num_rows
         failed.extend(judged.failed)
+        if stopping():
+            break
     return Tally(count, tuple(failed))
 
 

@@ -8,24 +8,24 @@ quarantined.
 
 from __future__ import annotations
 
+import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from speechqa.batch.journal import STRIKES, Journal
+from speechqa.batch.log import log
 from speechqa.batch.work import CallTask, GroupTask, failure, make_worker
 from speechqa.batch.workers import Died, Done, Workers
 from speechqa.errors import CallError, CallStatus
 from speechqa.pipeline import CallFacts
 from speechqa.settings import Settings
+from speechqa.store.plain import text_of_path
 
 GROUP_CALLS = 16
 GROUP_BYTES = 64 * 1024**2
 """A group is at most this many calls and, one call apart, this many bytes of files."""
-
-DEADLINE_S = 120.0
-DEADLINE_PER_AUDIO_S = 3.0
-"""How long a worker may stay silent: this, and so much for each second of audio in its hands."""
 
 
 @dataclass
@@ -55,7 +55,14 @@ class LocalExecutor:
 
     def __post_init__(self) -> None:
         arguments = (self.settings, self.config, self.run_id)
-        self._pool = Workers(make_worker, arguments, self.workers, _patience)
+        run = self.settings.run
+        self._pool = Workers(
+            make_worker,
+            arguments,
+            self.workers,
+            lambda told: run.deadline_s + run.deadline_per_audio * (told[2] if told else 0) / 1000,
+            memory_bytes=run.worker_memory_bytes,
+        )
 
     def __enter__(self) -> LocalExecutor:
         return self
@@ -75,6 +82,7 @@ class LocalExecutor:
         """
         incoming = group(calls, self.journal, most=group_size(total, self.workers))
         more = True
+        stop_at: float | None = None
         while True:
             while self._pool.idle and not self.stopping():
                 task = self._queue.popleft() if self._queue else next(incoming, None)
@@ -85,15 +93,38 @@ class LocalExecutor:
                 self._pool.start(task)
             if not self._pool.busy and (self.stopping() or (not more and not self._queue)):
                 return
+            if self.stopping():
+                stop_at = stop_at or time.monotonic() + self.settings.run.stop_s
+                if time.monotonic() > stop_at:  # what is still in flight stays pending
+                    self._release()
+                    return
             for ended in self._pool.results():
                 if isinstance(ended, Done):
                     yield ended.answer
                 else:
                     yield from self._after_death(ended)
 
+    def _release(self) -> None:
+        """Give up what is in flight: it was interrupted, so it is under no suspicion."""
+        tasks = self._pool.tasks
+        self._pool.stop()
+        self.journal.released([c.source.path for task in tasks for c in task.calls])
+
     def _after_death(self, ended: Died[GroupTask]) -> Iterator[list[CallFacts]]:
         """Strike those who may have killed the worker; try them alone, or quarantine them."""
+        if self.stopping():  # whoever ends a whole group of processes meant no recording
+            self.journal.released([call.source.path for call in ended.task.calls])
+            return
         stage, culprit, _ = ended.progress or (None, None, 0)
+        log(
+            self.run_id,
+            "worker died",
+            level=logging.WARNING,
+            cause=ended.cause,
+            detail=ended.detail,
+            stage=stage,
+            paths=[text_of_path(call.source.path) for call in ended.task.calls],
+        )
         for call in ended.task.calls:
             path = call.source.path
             guilty = stage != "prepare" or path == culprit or len(ended.task.calls) == 1
@@ -140,16 +171,12 @@ def statuses(calls: Sequence[CallFacts]) -> dict[CallStatus, int]:
     return counts
 
 
-def _patience(progress: tuple[str, str | None, int] | None) -> float:
-    audio_ms = progress[2] if progress else 0
-    return DEADLINE_S + DEADLINE_PER_AUDIO_S * audio_ms / 1000
-
-
 def _death(ended: Died[GroupTask], strikes: int) -> CallError:
     words = {
         "crash": "the worker crashed",
         "hang": "the worker did not answer in time",
         "memory": "the worker ran out of memory",
+        "killed": "the worker was killed",
         "error": "an unforeseen error",
     }
     return CallError(

@@ -11,11 +11,12 @@ import fcntl
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from speechqa.errors import StoreError
+from speechqa.store.disk import writing
 
 
 @contextmanager
@@ -36,7 +37,8 @@ def hold(folder: Path | None) -> Iterator[None]:
         yield
         return
     file = folder / ".lock"
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    with writing(file):
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,10 +47,11 @@ def hold(folder: Path | None) -> Iterator[None]:
             raise StoreError(
                 f"{folder}: in use by {holder}", hint="wait for it to end, or use another --store"
             ) from None
-        os.ftruncate(descriptor, 0)
         stamp = datetime.now(UTC).isoformat(timespec="seconds")
         text = f"process {os.getpid()} on {socket.gethostname()} since {stamp}"
-        os.pwrite(descriptor, text.encode(), 0)
+        with suppress(OSError):  # a full disk: the lock itself needs no space
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, text.encode(), 0)
         yield
     finally:
         os.close(descriptor)

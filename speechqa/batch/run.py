@@ -13,19 +13,22 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from speechqa.asr import find_model
 from speechqa.batch.account import RunReport, write_report
 from speechqa.batch.cluster import ClusterExecutor, ClusterJob
 from speechqa.batch.journal import Journal
-from speechqa.batch.judge import judge_and_store, judge_missing
+from speechqa.batch.judge import judge_missing, store_and_judge
 from speechqa.batch.local import LocalExecutor
 from speechqa.batch.lock import hold
+from speechqa.batch.log import log, log_call, logging_to
+from speechqa.batch.metrics import FILE, write_metrics
 from speechqa.batch.plan import Plan, config_digest, identify, plan
 from speechqa.batch.work import CallTask, failure
 from speechqa.discovery import shown
@@ -34,9 +37,10 @@ from speechqa.metadata import CallMetadata, MetadataReader
 from speechqa.pipeline import CallFacts, Source, call_key
 from speechqa.rulebook import Rulebook
 from speechqa.settings import Settings
-from speechqa.store import KnownInput, Store
+from speechqa.store import TABLES, KnownInput, Store
 from speechqa.store.plain import text_of_path, to_json
 from speechqa.store.schema import facts_of_row
+from speechqa.store.swaps import clear
 
 COMMIT_SECONDS = 20.0
 """Finished calls are committed at least this often."""
@@ -72,6 +76,10 @@ class Run:
         Final statuses that are processed again.
     segments
         File that says who speaks when, for one-channel recordings.
+    passed_over
+        Files that discovery passed over, with the reason, for the account.
+    logs, metrics
+        Where to write the run's log and figures beside those in the store.
     """
 
     settings: Settings
@@ -81,6 +89,9 @@ class Run:
     progress: Progress = field(default_factory=Progress)
     retry: frozenset[str] = frozenset()
     segments: str | None = None
+    passed_over: Sequence[tuple[str, str]] = ()
+    logs: Sequence[Path] = ()
+    metrics: Sequence[Path] = ()
     run_id: str = field(default_factory=lambda: _run_id())
     _stop: threading.Event = field(default_factory=threading.Event)
     _aliases: dict[str, list[str]] = field(default_factory=dict)
@@ -89,19 +100,36 @@ class Run:
         """Process the recordings at `paths`; return the account of every one of them."""
         config = config_digest(self.settings, recogniser(self.settings))
         started = time.monotonic()
-        with hold(self.store.local), self._interruptible():
+        folder = self.store.local
+        logs = [*self.logs, *([folder / "runs" / f"{self.run_id}.jsonl"] if folder else [])]
+        with hold(folder), self._interruptible(), logging_to(logs, self.run_id):
+            if folder is not None:
+                clear(folder, TABLES)  # what a killed purge left
             stored = self.store.known()
             work = plan(paths, stored, config=config, retry=self.retry)
             self.progress.begin(work.found, len(work.fresh) + len(work.gone))
+            log(self.run_id, "begin", found=work.found, known=len(work.known), config=config)
             self._refresh_metadata(work)
             outcome = self._process(work, stored, config)
-            tally = judge_missing(self.store, self.rulebook, self.settings.timing)
-            for path, where in tally.failed:
-                self.progress.note(f"{shown(path)}: stored, but not judged: {where}")
-            report = self._account(work, outcome, time.monotonic() - started)
+            unjudged = self._judge_rest()
+            report = self._account(work, outcome, unjudged, time.monotonic() - started)
+            log(self.run_id, "end", account=report.equation, exit_code=report.exit_code)
             write_report(self.store, report)
+            write_metrics([*self.metrics, *([folder / FILE] if folder else [])], report)
+            report.check()
         self.progress.end()
         return report
+
+    def _judge_rest(self) -> tuple[tuple[str, str], ...]:
+        """Judge what an earlier run or another rulebook left; return what could not be judged."""
+        if self._stop.is_set():
+            return ()
+        tally = judge_missing(
+            self.store, self.rulebook, self.settings.timing, stopping=self._stop.is_set
+        )
+        for path, where in tally.failed:
+            self.progress.note(f"{shown(path)}: stored, but not judged: {where}")
+        return tally.failed
 
     def _process(
         self, work: Plan, stored: Sequence[KnownInput], config: str
@@ -199,9 +227,10 @@ class Run:
     def _commit(self, rows: list[CallFacts], journal: Journal) -> None:
         if not rows:
             return
-        self.store.commit_calls(rows)
-        judge_and_store(self.store, rows, self.rulebook, self.settings.timing)
+        store_and_judge(self.store, rows, self.rulebook, self.settings)
         journal.finished([row.path for row in rows])
+        for row in rows:
+            log_call(self.run_id, row)
 
     def _commit_aliases(self) -> None:
         """Show the same bytes under all their names, scored once."""
@@ -236,7 +265,25 @@ class Run:
             self.store.commit_calls(rows)
             self.progress.note(f"metadata of {len(rows)} known calls was brought up to date")
 
-    def _account(self, work: Plan, outcome: dict[str, CallFacts], seconds: float) -> RunReport:
+    def _unused_rows(
+        self, work: Plan, outcome: Mapping[str, CallFacts]
+    ) -> tuple[tuple[int, str], ...]:
+        """Return the metadata rows that are for none of the recordings found."""
+        if self.reader.table is None:
+            return ()
+        ids = {path: row.call_id for path, row in work.known.items()}
+        ids |= {path: row.call_id for path, row in outcome.items()}
+        paths = [*work.known, *(s.path for s in work.fresh), *(s.path for s, _ in work.gone)]
+        named = [(path, ids.get(path, os.path.basename(path))) for path in paths]
+        return tuple(self.reader.table.unused(named))
+
+    def _account(
+        self,
+        work: Plan,
+        outcome: dict[str, CallFacts],
+        unjudged: tuple[tuple[str, str], ...],
+        seconds: float,
+    ) -> RunReport:
         known = {path: row.status for path, row in work.known.items()}
         alias_of = {path: key for key, paths in self._aliases.items() for path in paths}
         by_key: dict[str, str] = {row.key: row.status for row in outcome.values()}
@@ -259,6 +306,9 @@ class Run:
             audio_s=sum(row.duration_ms for row in outcome.values()) / 1000,
             seconds=seconds,
             interrupted=self._stop.is_set(),
+            passed_over=tuple(self.passed_over),
+            unused_rows=self._unused_rows(work, outcome),
+            unjudged=unjudged,
         )
 
     @contextmanager

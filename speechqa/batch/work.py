@@ -12,6 +12,7 @@ from typing import Any
 
 from speechqa.asr.device import usable_cores
 from speechqa.errors import CallError
+from speechqa.faults import poison
 from speechqa.metadata import CallMetadata
 from speechqa.pipeline import CallFacts, Source, failed
 from speechqa.pipeline.prepare import Prepared, prepare
@@ -55,6 +56,7 @@ def make_worker(settings: Settings, config: str, run_id: str) -> GroupWork:
         rows: list[CallFacts] = []
         for call in group.calls:
             report(("prepare", call.source.path, _audio_ms(ready)))
+            poison(call.source.path, "prepare")
             try:
                 ready.append(
                     prepare(
@@ -64,6 +66,8 @@ def make_worker(settings: Settings, config: str, run_id: str) -> GroupWork:
             except CallError as error:
                 rows.append(failure(call, error, config=config))
         report(("transcribe", None, _audio_ms(ready)))
+        for call in group.calls:
+            poison(call.source.path, "transcribe")
         return rows + transcribe(ready, engine, settings)
 
     return work

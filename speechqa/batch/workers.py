@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
-from speechqa.errors import SpeechqaError
+from speechqa.errors import ModelError, SpeechqaError
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -27,6 +27,12 @@ Answer = TypeVar("Answer")
 PR_SET_PDEATHSIG = 1
 GRACE_S = 5.0
 """How long a worker that was asked to stop may take before it is killed."""
+
+SET_UP_S = 300.0
+"""How long a worker may take to load what it needs."""
+
+SET_UP_TRIES = 3
+"""Workers in a row that may die while they are set up; then the fault is not in a task."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class Died(Generic[Task]):
     Parameters
     ----------
     cause
-        ``"crash"``, ``"hang"``, ``"memory"`` or ``"error"``.
+        ``"crash"``, ``"hang"``, ``"memory"``, ``"killed"`` or ``"error"``.
     detail
         Signal, exit code or exception class, for the record.
     progress
@@ -66,6 +72,7 @@ class _Worker:
     deadline: float = 0.0
     progress: Any = None
     ready: bool = False
+    oom_kills: int | None = None
 
 
 @dataclass
@@ -84,7 +91,7 @@ class Workers(Generic[Task, Answer]):
     patience
         Seconds that a worker may stay silent after it reported this progress (None: the start).
     memory_bytes
-        Address-space growth allowed to a worker; None for no limit.
+        What a worker may allocate; None for no limit.
     """
 
     make: Callable[..., Callable[[Task, Callable[[Any], None]], Answer]]
@@ -92,7 +99,9 @@ class Workers(Generic[Task, Answer]):
     count: int
     patience: Callable[[Any], float]
     memory_bytes: int | None = None
+    start_method: str = "spawn"
     _workers: list[_Worker] = field(default_factory=list)
+    _lost: int = 0
 
     def __enter__(self) -> Workers[Task, Answer]:
         return self
@@ -110,13 +119,19 @@ class Workers(Generic[Task, Answer]):
         """How many tasks are in flight."""
         return sum(worker.busy for worker in self._workers)
 
+    @property
+    def tasks(self) -> list[Task]:
+        """The tasks in flight."""
+        return [worker.task for worker in self._workers if worker.busy]
+
     def start(self, task: Task) -> None:
         """Give `task` to an idle worker; it is killed when it outlasts its patience."""
         worker = next((w for w in self._workers if not w.busy), None)
         if worker is None:
             worker = self._spawn()
         worker.task, worker.busy, worker.progress = task, True, None
-        worker.deadline = time.monotonic() + self.patience(None)
+        worker.oom_kills = _oom_kills()
+        worker.deadline = time.monotonic() + (self.patience(None) if worker.ready else SET_UP_S)
         try:
             worker.pipe.send(task)
         except OSError:  # it died while idle: a fresh one takes the task
@@ -133,9 +148,12 @@ class Workers(Generic[Task, Answer]):
                 yield ended
         now = time.monotonic()
         for worker in [w for w in self._workers if w.busy and now > w.deadline]:
-            task, progress = worker.task, worker.progress
+            task, progress, ready = worker.task, worker.progress, worker.ready
             self._discard(worker)
-            yield Died(task, "hang", "no answer before its deadline", progress)
+            if ready:
+                yield Died(task, "hang", "no answer before its deadline", progress)
+            else:
+                self._again(task, "it was not set up before its deadline")
 
     def stop(self) -> None:
         """End all workers; those that do not go within the grace are killed."""
@@ -148,7 +166,7 @@ class Workers(Generic[Task, Answer]):
         self._workers.clear()
 
     def _spawn(self) -> _Worker:
-        context = multiprocessing.get_context("spawn")
+        context: Any = multiprocessing.get_context(self.start_method)
         here, there = context.Pipe()
         process = context.Process(
             target=_serve,
@@ -166,17 +184,18 @@ class Workers(Generic[Task, Answer]):
             kind, value = worker.pipe.recv()
         except (EOFError, OSError):
             worker.process.join(GRACE_S)
-            task, progress = worker.task, worker.progress
+            task, progress, before = worker.task, worker.progress, worker.oom_kills
             code = worker.process.exitcode
             self._discard(worker)
-            if not worker.ready:  # no task is to blame for a process that never began
-                raise SpeechqaError(
-                    f"a worker process could not start ({_cause_of_death(code)[1]})",
-                    hint="look at the lines above, and at speechqa doctor",
-                ) from None
-            return Died(task, *_cause_of_death(code), progress)
+            cause, detail = _cause_of_death(code, memory=_oom_kills() != before)
+            if not worker.ready:
+                self._again(task, detail)
+                return None
+            return Died(task, cause, detail, progress)
         if kind == "ready":
             worker.ready = True
+            worker.deadline = time.monotonic() + self.patience(None)
+            self._lost = 0
             return None
         if kind == "progress":
             worker.progress = value
@@ -193,6 +212,16 @@ class Workers(Generic[Task, Answer]):
         self._discard(worker)
         return Died(task, cause, detail, progress)
 
+    def _again(self, task: Task, detail: str) -> None:
+        """Give the task to a fresh worker: none is to blame for a process that never began."""
+        self._lost += 1
+        if self._lost >= SET_UP_TRIES:
+            raise SpeechqaError(
+                f"{self._lost} worker processes in a row could not be set up ({detail})",
+                hint="look at the lines above, at free memory, and at speechqa doctor",
+            )
+        self.start(task)
+
     def _discard(self, worker: _Worker) -> None:
         self._workers.remove(worker)
         self._kill(worker)
@@ -205,25 +234,39 @@ class Workers(Generic[Task, Answer]):
         worker.pipe.close()
 
 
-def _cause_of_death(exit_code: int | None) -> tuple[str, str]:
+def _cause_of_death(exit_code: int | None, *, memory: bool) -> tuple[str, str]:
     """Name what ended a process.
+
+    Parameters
+    ----------
+    memory
+        Whether the system killed processes for want of memory meanwhile.
 
     Examples
     --------
-    >>> _cause_of_death(-11)
+    >>> _cause_of_death(-11, memory=False)
     ('crash', 'SIGSEGV')
-    >>> _cause_of_death(-9)
-    ('memory', 'SIGKILL')
-    >>> _cause_of_death(3)
+    >>> _cause_of_death(-9, memory=True), _cause_of_death(-9, memory=False)
+    (('memory', 'SIGKILL'), ('killed', 'SIGKILL'))
+    >>> _cause_of_death(3, memory=False)
     ('crash', 'exit code 3')
     """
     if exit_code is None:
         return "hang", "it closed its pipe and stayed"
     if exit_code == -signal.SIGKILL:  # nobody here kills a worker that has not been discarded
-        return "memory", "SIGKILL"
+        return ("memory" if memory else "killed"), "SIGKILL"
     if exit_code < 0:
         return "crash", signal.Signals(-exit_code).name
     return "crash", f"exit code {exit_code}"
+
+
+def _oom_kills() -> int | None:
+    """Return how many processes the system has killed for want of memory; None if unknown."""
+    try:
+        with open("/proc/vmstat", encoding="ascii") as stream:
+            return next(int(line.split()[1]) for line in stream if line.startswith("oom_kill "))
+    except (OSError, StopIteration, ValueError):
+        return None
 
 
 def _serve(
@@ -236,9 +279,14 @@ def _serve(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     _die_with_parent()
     if memory_bytes is not None:
-        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, resource.RLIM_INFINITY))
+        # Of the data, not the address space: libraries reserve much that they never use.
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, resource.RLIM_INFINITY))
+    try:
+        work = make(*arguments)
+    except Exception as error:  # of the set-up: no task can succeed without it
+        pipe.send(("unusable", _set_up_error(error)))
+        return
     pipe.send(("ready", None))
-    work = None
     while True:
         if not pipe.poll(2.0):
             if os.getppid() != parent:  # the parent was killed: leave no orphan
@@ -249,10 +297,8 @@ def _serve(
         except (EOFError, OSError):
             return
         try:
-            if work is None:
-                work = make(*arguments)
             answer = work(task, lambda value: pipe.send(("progress", value)))
-        except SpeechqaError as error:  # of the set-up: no task can succeed without it
+        except ModelError as error:  # what every task needs is gone
             pipe.send(("unusable", error))
             return
         except MemoryError:
@@ -266,6 +312,15 @@ def _serve(
         except Exception as error:  # an answer that cannot be pickled
             pipe.send(("died", ("error", f"{type(error).__name__}: unsendable answer")))
             return
+
+
+def _set_up_error(error: Exception) -> SpeechqaError:
+    if isinstance(error, SpeechqaError):
+        return error
+    return SpeechqaError(
+        f"a worker could not be set up: {type(error).__name__} at {_where(error)}",
+        hint="look at free memory, at run.worker_memory_mb, and at speechqa doctor",
+    )
 
 
 def _die_with_parent() -> None:

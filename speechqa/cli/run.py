@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from speechqa.batch.account import RunReport
     from speechqa.batch.run import Progress
     from speechqa.settings import Settings
+
+LISTED = 20
+"""Passed-over files and unused rows printed at most; all are in the run's account."""
 
 
 def run(
@@ -54,6 +58,16 @@ def run(
     ray_address: Annotated[
         str | None, typer.Option(help="Ray cluster to use.", show_default="one on this machine")
     ] = None,
+    no_text: Annotated[
+        bool, typer.Option("--no-text", help="Keep measures, hits and scores, but no words.")
+    ] = False,
+    log: Annotated[
+        Path | None,
+        typer.Option(help="Add the run's events, one JSON object per line.", metavar="FILE"),
+    ] = None,
+    metrics: Annotated[
+        Path | None, typer.Option(help="Write Prometheus metrics at the end.", metavar="FILE")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and how long it takes.")
     ] = False,
@@ -87,6 +101,7 @@ def run(
             "agent_channel": agent_channel,
             "ray_address": ray_address,
         },
+        privacy={"keep_text": False if no_text else None},
     )
     book = load(settings.rules.rulebook, settings.rules)
     reader = MetadataReader(metadata, name_pattern)
@@ -103,6 +118,9 @@ def run(
         store=open_store(settings.store.path, create=True, storage_options=settings.store.options),
         reader=reader,
         segments=segments,
+        passed_over=found.skipped,
+        logs=[log] if log else [],
+        metrics=[metrics] if metrics else [],
     )
     with _progress() as night.progress:
         report = night.over(found.paths)
@@ -125,6 +143,7 @@ def _tell(report: RunReport, store: str) -> None:
         console.print(f"{report.known} of {report.found} were stored already")
     if report.same_content:
         console.print(f"{report.same_content} have the same bytes as another recording")
+    _tell_unused(report)
     if report.audio_s:
         rate = report.audio_s / max(report.seconds, 1e-9)
         console.print(
@@ -136,6 +155,20 @@ def _tell(report: RunReport, store: str) -> None:
         console.print("interrupted: what is done is stored; the same command goes on from here")
     else:
         console.print(f"next: speechqa scorecard --store {store}")
+
+
+def _tell_unused(report: RunReport) -> None:
+    """Print what was passed over and which metadata rows found no recording."""
+    from speechqa.discovery import shown
+
+    console = talk()
+    odd = [one for one in report.passed_over if not one[1].startswith("metadata")]
+    for path, reason in odd[:LISTED]:
+        console.print(f" passed over  {shown(path)}: {reason}", markup=False)
+    for line, key in report.unused_rows[:LISTED]:
+        console.print(f"  unused row  line {line}: {shown(key)}: no such recording", markup=False)
+    if max(len(odd), len(report.unused_rows)) > LISTED:
+        console.print("more of these are in the store: runs/" + report.run_id + ".json")
 
 
 def _dry_run(paths: Sequence[str], settings: Settings, as_json: bool) -> None:

@@ -14,6 +14,7 @@ from speechqa import score
 from speechqa.pipeline.announcements import AnnouncementFinder
 from speechqa.pipeline.assessment import Assessment
 from speechqa.pipeline.facts import CallFacts, digest
+from speechqa.pipeline.textless import NOT_KEPT, WHY, announced
 from speechqa.rulebook import CallView, Rulebook, RuleResult, evaluate
 from speechqa.settings import TimingSettings
 from speechqa.timing import MEASURES, BatchMeasures, Call, measure_calls
@@ -80,7 +81,9 @@ def measure(calls: Sequence[CallFacts], settings: TimingSettings) -> BatchMeasur
 
 def timing_call(facts: CallFacts, finder: AnnouncementFinder | None = None) -> Call:
     """Return one call as the timing core takes it."""
-    said = (finder or AnnouncementFinder()).find(facts.words, facts.language)
+    said = announced(facts)
+    if said is None:
+        said = (finder or AnnouncementFinder()).find(facts.words, facts.language)
     told_apart = {"agent", "customer"} <= facts.speech.keys()
     return Call(
         duration_ms=facts.duration_ms,
@@ -151,7 +154,8 @@ def _view(call: CallFacts, measured: BatchMeasures, place: int) -> CallView:
             min((int(s[0, 0]) for s in spans), default=0),
             max((int(s[-1, 1]) for s in spans), default=0),
         ),
-        words=call.words,
+        words=() if NOT_KEPT in call.flags else call.words,
+        unheard=WHY if NOT_KEPT in call.flags else "",
         speech={party: spans.tolist() for party, spans in call.speech.items()},
         measures=measures,
         events=measured.events(place),

@@ -4,6 +4,6 @@ One row is one call, so one commit is whole calls. Commits merge on the row's id
 call twice changes nothing, from one process or from many.
 """
 
-from speechqa.store.tables import BLOCK_CALLS, KnownInput, Store, open_store
+from speechqa.store.tables import BLOCK_CALLS, TABLES, KnownInput, Store, open_store
 
-__all__ = ["BLOCK_CALLS", "KnownInput", "Store", "open_store"]
+__all__ = ["BLOCK_CALLS", "TABLES", "KnownInput", "Store", "open_store"]

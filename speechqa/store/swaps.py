@@ -10,12 +10,15 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from speechqa.faults import durable
+
 UNFINISHED, FINISHED, OLD = ".unfinished", ".new", ".old"
 
 
 def swap(folder: Path, name: str) -> None:
     """Put the table written as ``NAME.unfinished`` in the place of ``NAME``; hold the lock."""
     (folder / (name + UNFINISHED)).rename(folder / (name + FINISHED))
+    durable("swap finished")
     clear(folder, [name])
 
 
@@ -36,7 +39,9 @@ def clear(folder: Path, names: Iterable[str]) -> None:
                 if old.exists():
                     shutil.rmtree(old)
                 table.rename(old)
+                durable("swap old")
             new.rename(table)
+            durable("swap new")
         for left in (old, folder / (name + UNFINISHED)):
             if left.exists():
                 shutil.rmtree(left)

@@ -19,8 +19,10 @@ from typing import Any
 import pyarrow as pa
 
 from speechqa.errors import InputMissing, StoreError, UsageError
+from speechqa.faults import durable
 from speechqa.pipeline import Assessment, CallFacts
 from speechqa.store.assessments import ASSESSMENTS, assessment_of_row
+from speechqa.store.disk import disk_error, writing
 from speechqa.store.plain import text_of_path
 from speechqa.store.reviews import REVIEWS
 from speechqa.store.schema import RECORDINGS, facts_of_row, recordings_table
@@ -101,24 +103,24 @@ class Store:
     def create(self) -> None:
         """Make the tables that are missing; folders are for their owner only."""
         from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
 
         if self.local is not None:
-            try:
+            with writing(self.local):
                 self.local.mkdir(parents=True, exist_ok=True)
                 os.chmod(self.local, 0o700)
-            except OSError as error:
-                raise StoreError(
-                    f"{self.uri}: the store folder cannot be made: {error.strerror}",
-                    hint="choose another folder with --store",
-                ) from None
         for name, schema in TABLES.items():
             if not DeltaTable.is_deltatable(self._table_uri(name), self._options or None):
-                DeltaTable.create(
-                    self._table_uri(name),
-                    schema=schema,
-                    mode="ignore",
-                    storage_options=self._options or None,
-                )
+                try:
+                    DeltaTable.create(
+                        self._table_uri(name),
+                        schema=schema,
+                        mode="ignore",
+                        storage_options=self._options or None,
+                    )
+                except (DeltaError, OSError) as error:
+                    raise disk_error(self._table_uri(name), error) from error
+                durable(name)
 
     def commit_calls(self, calls: Sequence[CallFacts]) -> None:
         """Write whole calls in one commit; a call that is there already is replaced by itself."""
@@ -256,6 +258,7 @@ class Store:
                     .when_not_matched_insert_all()
                     .execute()
                 )
+                durable(name)
                 return
             except CommitFailedError:
                 if attempt + 1 == COMMIT_TRIES:
@@ -265,10 +268,7 @@ class Store:
                     ) from None
                 time.sleep(random.uniform(0, 0.05 * 2 ** min(attempt, 6)))
             except (DeltaError, OSError) as error:
-                raise StoreError(
-                    f"{self.uri}: {name}: the commit was not written: {_first_line(error)}",
-                    hint="check free space and the rights on the store, then run again",
-                ) from error
+                raise disk_error(self._table_uri(name), error) from error
 
     def open_table(self, name: str) -> Any:
         """Return the newest snapshot of a table as a `deltalake.DeltaTable`."""

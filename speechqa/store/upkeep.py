@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from speechqa.errors import StoreError, UsageError
+from speechqa.store.disk import write_whole
 from speechqa.store.swaps import UNFINISHED, clear, swap
 from speechqa.store.tables import TABLES, Store
 
@@ -60,7 +61,7 @@ def purge(store: Store, *, before: str | None = None, callers: Iterable[str] = (
         raise UsageError("nothing to purge", hint="give --older-than or --caller")
     folder = _folder(store)
     clear(folder, TABLES)
-    names = ["key", "path", "also_at", "caller", "started_at", "processed_at"]
+    names = ["key", "call_id", "path", "also_at", "caller", "started_at", "processed_at"]
     rows = store.read("recordings", names).to_pylist()
     gone = [row for row in rows if _is_meant(row, before, given)]
     keys = {row["key"] for row in gone}
@@ -68,7 +69,8 @@ def purge(store: Store, *, before: str | None = None, callers: Iterable[str] = (
         name: _rewrite(folder, name, store.read(name), keys) if keys else 0 for name in TABLES
     }
     if keys:
-        _forget_names(folder, {path for row in gone for path in (row["path"], *row["also_at"])})
+        paths = {path for row in gone for path in (row["path"], *(row["also_at"] or ()))}
+        _forget_names(folder, paths, {row["call_id"] for row in gone})
     return Purged(**counts)
 
 
@@ -107,28 +109,33 @@ def _rewrite(folder: Path, name: str, rows: pa.Table, keys: set[str]) -> int:
     return keep.count(False)
 
 
-def _forget_names(folder: Path, paths: set[str]) -> None:
-    """Take the forgotten paths out of run accounts and attempts."""
+def _forget_names(folder: Path, paths: set[str], ids: set[str]) -> None:
+    """Take the forgotten paths and call ids out of run accounts, logs and attempts."""
     for file in (folder / "runs").glob("*.json"):
         account = json.loads(file.read_text("utf-8"))
-        account["troubled"] = [row for row in account["troubled"] if row["path"] not in paths]
-        _replace(file, json.dumps(account, ensure_ascii=False, indent=1))
-    attempts = folder / "attempts.jsonl"
-    if attempts.exists():
-        kept = []
-        for line in attempts.read_text("utf-8").splitlines():
-            event = json.loads(line)
-            event["paths"] = [path for path in event["paths"] if path not in paths]
-            if event["paths"]:
-                kept.append(json.dumps(event, ensure_ascii=False))
-        _replace(attempts, "".join(line + "\n" for line in kept))
+        for part in ("troubled", "passed_over"):
+            account[part] = [row for row in account.get(part, ()) if row["path"] not in paths]
+        account["unused_rows"] = []  # their keys may name a forgotten caller's recording
+        write_whole(file, json.dumps(account, ensure_ascii=False, indent=1))
+    for log in (folder / "attempts.jsonl", *(folder / "runs").glob("*.jsonl")):
+        if log.exists():
+            lines = [_without(line, paths, ids) for line in log.read_text("utf-8").split("\n")]
+            write_whole(log, "".join(line + "\n" for line in lines if line))
 
 
-def _replace(file: Path, text: str) -> None:
-    part = file.with_name(file.name + ".part")
-    part.write_text(text, "utf-8")
-    part.chmod(0o600)
-    part.rename(file)
+def _without(line: str, paths: set[str], ids: set[str]) -> str:
+    """Return one event without the forgotten names; nothing when that leaves none."""
+    try:
+        event = json.loads(line)
+    except ValueError:  # a line that a kill cut short names a recording, perhaps
+        return ""
+    if event.get("call") in ids or event.get("path") in paths:
+        return ""
+    if "paths" in event:
+        event["paths"] = [path for path in event["paths"] if path not in paths]
+        if not event["paths"]:
+            return ""
+    return json.dumps(event, ensure_ascii=False)
 
 
 def _folder(store: Store) -> Path:
