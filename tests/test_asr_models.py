@@ -246,6 +246,7 @@ except ModelError as error:
     )
     assert "cannot be fetched" in done.stdout
     assert f"copy its files to {tmp_path / 'tiny'}" in done.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_pull_obeys_the_offline_switch(tmp_path, monkeypatch):

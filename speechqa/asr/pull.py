@@ -86,6 +86,8 @@ def _fetch(repository: str, folder: Path, final: Path) -> None:
     try:
         huggingface_hub.snapshot_download(repository, local_dir=folder, allow_patterns=_FILES)
     except Exception as error:  # the hub's client, its transport and the disk all have their own
+        if not any(file.stat().st_size for file in folder.rglob("*.bin*")):
+            shutil.rmtree(folder, ignore_errors=True)  # nothing that a next try could go on from
         reason = str(error).strip().splitlines() or [""]
         raise ModelError(
             f"{repository}: cannot be fetched: {type(error).__name__}: {reason[0]}", hint=by_hand
