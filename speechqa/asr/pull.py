@@ -15,6 +15,7 @@ from speechqa.asr.models import Model, check_model, user_model_folder
 from speechqa.errors import ModelError, UsageError
 
 _FILES = ["config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*"]
+_WORTH_KEEPING = 1 << 20  # bytes of one file: the hub's client goes on with it
 
 
 def known_models() -> dict[str, str]:
@@ -86,7 +87,7 @@ def _fetch(repository: str, folder: Path, final: Path) -> None:
     try:
         huggingface_hub.snapshot_download(repository, local_dir=folder, allow_patterns=_FILES)
     except Exception as error:  # the hub's client, its transport and the disk all have their own
-        if not any(file.stat().st_size for file in folder.rglob("*.bin*")):
+        if not any(f.is_file() and f.stat().st_size > _WORTH_KEEPING for f in folder.rglob("*")):
             shutil.rmtree(folder, ignore_errors=True)  # nothing that a next try could go on from
         reason = str(error).strip().splitlines() or [""]
         raise ModelError(
