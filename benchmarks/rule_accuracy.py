@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from speechqa.rulebook import Rulebook, load
-from speechqa.transcript import join_words
+from speechqa.transcript import Word
 from tests.accuracy.labelled import (
     LANGUAGES,
     PARTS,
@@ -40,6 +40,7 @@ from tests.accuracy.labelled import (
 )
 
 RATE_HZ = 16_000
+Heard = tuple[Word, ...]
 
 
 def figures(counts: Counts) -> dict[str, Any]:
@@ -52,18 +53,20 @@ def figures(counts: Counts) -> dict[str, Any]:
     }
 
 
-def clean_alarms(book: Rulebook, labelled: Sequence[Sentence], heard: Sequence[str] | None) -> Any:
+def clean_alarms(
+    book: Rulebook, labelled: Sequence[Sentence], heard: Sequence[Sequence[Word]] | None
+) -> dict[str, int]:
     pairs = [
-        (one, text)
-        for one, text in zip(labelled, heard or [None] * len(labelled), strict=True)
+        (one, words)
+        for one, words in zip(labelled, heard or [None] * len(labelled), strict=True)
         if not one.must and not one.may
     ]
-    found = found_rules(book, [one.call(text) for one, text in pairs])
+    found = found_rules(book, [one.call(words) for one, words in pairs])
     return {"sentences": len(pairs), "alarmed": sum(bool(rules) for rules in found)}
 
 
 def wording(
-    book: Rulebook, part: str, heard: dict[str, list[str]] | None = None
+    book: Rulebook, part: str, heard: dict[str, list[Heard]] | None = None
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the figures of forbidden wording of a part, and the errors."""
     report: dict[str, Any] = {}
@@ -71,9 +74,9 @@ def wording(
     together = Tally()
     for lang in LANGUAGES:
         labelled = sentences(part, lang)
-        texts = heard[lang] if heard else None
-        tally = tally_sentences(book, labelled, texts)
-        each = tally_sentences(book, labelled, texts, strict=True)
+        words = heard[lang] if heard else None
+        tally = tally_sentences(book, labelled, words)
+        each = tally_sentences(book, labelled, words, strict=True)
         together.counts.update(tally.counts)
         errors += tally.errors
         report[lang] = {
@@ -81,7 +84,7 @@ def wording(
             "sections": {name: figures(c) for (name, _), c in sorted(tally.counts.items())},
             "charged": figures(tally.total()),
             "each_rule": figures(each.total()),
-            "clean": clean_alarms(book, labelled, texts),
+            "clean": clean_alarms(book, labelled, words),
         }
     report["all"] = {"charged": figures(together.total())}
     return report, errors
@@ -105,7 +108,7 @@ def outcomes(book: Rulebook, part: str) -> tuple[dict[str, Any], list[str]]:
     return report, found.errors
 
 
-def hear(part: str, model: str | None) -> dict[str, list[str]]:
+def hear(part: str, model: str | None) -> dict[str, list[Heard]]:
     """Speak each sentence of a part over a telephone line and return what the model hears."""
     from benchmarks.model_accuracy import VOICES, recorded
     from speechqa import vad
@@ -113,7 +116,7 @@ def hear(part: str, model: str | None) -> dict[str, list[str]]:
     from speechqa.settings import AsrSettings, VadSettings
 
     engine = load_engine(AsrSettings(model=model) if model else AsrSettings())
-    heard: dict[str, list[str]] = {}
+    heard: dict[str, list[Heard]] = {}
     for lang in LANGUAGES:
         rng = random.Random(7)
         jobs = []
@@ -123,11 +126,13 @@ def hear(part: str, model: str | None) -> dict[str, list[str]]:
             spans = vad.asr_spans(speech, len(samples) * 1000 // RATE_HZ, VadSettings())
             jobs.append(SpeechJob(str(number), samples, RATE_HZ, spans, speech, lang))
         transcripts = {one.key: one for one in engine.transcribe(jobs)}
-        heard[lang] = [
-            join_words(word.text for word in transcripts[job.key].words if not word.flag)
-            for job in jobs
-        ]
+        heard[lang] = [tuple(map(as_word, transcripts[job.key].words)) for job in jobs]
     return heard
+
+
+def as_word(heard: Any) -> Word:
+    """Return a word of a channel as a word of the agent."""
+    return Word("agent", heard.start_ms, heard.end_ms, heard.text, heard.probability, heard.flag)
 
 
 def percent(value: float | None) -> str:

@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
 from speechqa.rulebook import CallView, Rulebook, evaluate
-from speechqa.rulebook.dialogue import call_of, example_call
+from speechqa.rulebook.dialogue import TURN_GAP_MS, call_of, example_call
 from speechqa.rulebook.rules import Dialogue
+from speechqa.transcript import Word
 
 FOLDER = Path(__file__).parent
 PARTS = ("tuning", "reported")
@@ -37,10 +38,19 @@ class Sentence:
     may: frozenset[str]
     line: int
 
-    def call(self, text: str | None = None) -> CallView:
-        """Return it as a call; `text` stands in for the words, as a recogniser heard them."""
+    def call(self, heard: Sequence[Word] | None = None) -> CallView:
+        """Return it as a call; `heard` stands in for its words, as a recogniser heard them."""
         turns = [("customer", self.before)] if self.before else []
-        return call_of([*turns, ("agent", text or self.text)], lang=self.lang, measured=False)
+        if heard is None:
+            return call_of([*turns, ("agent", self.text)], lang=self.lang, measured=False)
+        before = call_of(turns, lang=self.lang, measured=False)
+        at = before.duration_ms + TURN_GAP_MS
+        later = [
+            replace(w, party="agent", start_ms=w.start_ms + at, end_ms=w.end_ms + at) for w in heard
+        ]
+        end = max((word.end_ms for word in later), default=at)
+        words = (*before.words, *later)
+        return replace(before, words=words, duration_ms=end, conversation=(0, end))
 
 
 @dataclass(frozen=True)
@@ -147,7 +157,7 @@ def on_other_words(spans: Sequence[Interval], taken: Iterable[Interval]) -> bool
 def tally_sentences(
     book: Rulebook,
     labelled: Iterable[Sentence],
-    heard: Sequence[str] | None = None,
+    heard: Sequence[Sequence[Word]] | None = None,
     *,
     strict: bool = False,
 ) -> Tally:
@@ -160,15 +170,15 @@ def tally_sentences(
     labelled
         Sentences.
     heard
-        What a recogniser heard of each, instead of the words.
+        The words that a recogniser heard of each, instead of its own.
     strict
         Count a further rule found on words that are rightly found already as a false alarm. By
         default it is none: several forbidden rules on one span are charged once.
     """
     labelled = list(labelled)
     sections = {rule.id: rule.section for rule in book.call_rules}
-    texts: Sequence[str | None] = heard or [None] * len(labelled)
-    calls = [one.call(text) for one, text in zip(labelled, texts, strict=True)]
+    given: Sequence[Sequence[Word] | None] = heard or [None] * len(labelled)
+    calls = [one.call(words) for one, words in zip(labelled, given, strict=True)]
     tally = Tally()
     for one, found in zip(labelled, found_rules(book, calls), strict=True):
         right = [span for rule in one.must | one.may for span in found.get(rule, ())]
