@@ -36,15 +36,15 @@ WHERE r.status IN ('scored', 'damaged')
 _GROUPS = """
 SELECT {by} AS name, count(*) AS calls,
        count(percent) AS judged,
-       sum(duration_ms) AS audio_ms,
+       CAST(sum(duration_ms) AS BIGINT) AS audio_ms,
        list(points) FILTER (percent IS NOT NULL) AS points,
        list(potential) FILTER (percent IS NOT NULL) AS potential,
        count(*) FILTER (len(failed_by) > 0) AS failed,
        sum(silence_ms) / nullif(sum(live_ms) FILTER (silence_ms IS NOT NULL), 0) AS silence_share,
-       sum(silence_agent_ms) AS silence_agent_ms,
+       CAST(sum(silence_agent_ms) AS BIGINT) AS silence_agent_ms,
        sum(agent_talk_ms) FILTER (customer_talk_ms IS NOT NULL)
          / nullif(sum(agent_talk_ms + customer_talk_ms), 0) AS talk_share,
-       sum(agent_interruptions) AS interruptions,
+       CAST(sum(agent_interruptions) AS BIGINT) AS interruptions,
        sum(agent_interruptions) / nullif(count(agent_interruptions), 0) AS interruptions_per_call,
        60000.0 * sum(agent_units) FILTER (agent_articulation_rate IS NOT NULL)
          / nullif(sum(agent_talk_ms) FILTER (agent_articulation_rate IS NOT NULL), 0)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from speechqa.cli.options import (
     JsonOption,
+    RulebookOption,
     SinceOption,
     StoreOption,
     UntilOption,
@@ -19,7 +21,9 @@ from speechqa.cli.options import (
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from speechqa.rulebook.kpi import TeamResult
     from speechqa.scorecard import Card
+    from speechqa.store import Store
 
 NARROW = 120
 """Columns of the terminal under which the less important figures are left out."""
@@ -32,6 +36,10 @@ def scorecard(
     until: UntilOption = None,
     queue: Annotated[str | None, typer.Option(help="Only calls of this queue.")] = None,
     by: Annotated[str, typer.Option(help="Group by agent, queue or day.")] = "agent",
+    cases: Annotated[
+        str | None, typer.Option(help="CSV of cases, for the team rules.", metavar="CSV")
+    ] = None,
+    rulebook: RulebookOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the team's scorecards: score with its 95 % interval, behaviour, sections.
@@ -48,10 +56,13 @@ def scorecard(
     if by not in ("agent", "queue", "day"):
         raise UsageError(f"--by: {by!r} is not a grouping", hint="use agent, queue or day")
     open_ = stored(store)
+    shown = _team_rules(open_, rulebook, cases) if agent is None else []
     cards = scorecards(open_, by=by, agent=agent, queue=queue, since=since, until=until)  # type: ignore[arg-type]
     if as_json:
         for card in cards:
             print_json(card.as_dict())
+        for result in shown:
+            print_json(result.as_dict())
         return
     if not cards:
         raise UsageError(
@@ -69,6 +80,36 @@ def scorecard(
             "Ranked from 10 judged calls on.",
             style="dim",
         )
+        if shown:
+            console.print(team_rules(shown))
+
+
+def _team_rules(store: Store, rulebook: str | None, cases: str | None) -> list[TeamResult]:
+    """Return the answers of the team rules for which there are columns."""
+    from speechqa.rulebook import load
+    from speechqa.settings import load_settings
+    from speechqa.team import team_results
+
+    settings = load_settings(rules={"rulebook": rulebook})
+    book = load(settings.rules.rulebook, settings.rules)
+    results = team_results(store, book, cases=cases)
+    return [result for result in results if result.outcome != "not_applicable"]
+
+
+def team_rules(results: Sequence[TeamResult]) -> RenderableType:
+    """Return the table of the team rules that apply."""
+    from rich.table import Table
+
+    table = Table("team rule", "answer", "figure", "why", title="Over all calls and cases")
+    for result in results:
+        where = " ".join(part for part in (result.group, result.period) if part)
+        table.add_row(
+            f"{result.rule} {where}".strip(),
+            result.outcome,
+            number(result.value, 2),
+            result.reason,
+        )
+    return table
 
 
 def team(cards: list[Card], *, by: str, wide: bool) -> RenderableType:
