@@ -7,7 +7,6 @@ false only if the recogniser made it up, not if the rulebook is strict.
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,6 @@ from speechqa.store import open_store
 from speechqa.transcript import Word
 
 NEAR_MS = 1500
-_LETTERS = re.compile(r"[^\w']+")
 
 
 @dataclass
@@ -96,7 +94,12 @@ def _true_facts(call: CallFacts, truth: dict[str, Any]) -> CallFacts:
 
 
 def _forbidden(hits: Sequence[Any]) -> Iterator[Any]:
-    return (hit for hit in hits if hit["outcome"] == "violated" and hit.get("quote"))
+    return (hit for hit in hits if hit["outcome"] == "violated" and _spoken(hit))
+
+
+def _spoken(hit: Any) -> bool:
+    """Whether the evidence of a hit is words, not a silence or an overlap."""
+    return bool(hit.get("quote")) and not hit["quote"].startswith("[")
 
 
 def _phrases(out: CallFigures, pairs: Sequence[tuple[CallFacts, dict[str, Any]]]) -> None:

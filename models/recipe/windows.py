@@ -23,9 +23,11 @@ from models.recipe.voices import is_favourite
 
 FloatArray = npt.NDArray[np.float32]
 WIDTHS = (240, 320, 400, 520, 640, 800, 1000)
-WIDTH_WEIGHTS = (0.15, 0.2, 0.25, 0.2, 0.1, 0.05, 0.05)
+WIDTH_WEIGHTS = (0.22, 0.24, 0.22, 0.16, 0.08, 0.04, 0.04)
 # Utterances of other voices than the fixtures', and strings of words without a sentence, are
 # drawn with these probabilities where any other is drawn for certain.
+# The recogniser gives each piece of speech a window of its own; few windows hold several.
+COMPANY_SHARE = 0.15
 STRANGER_SHARE, STRING_SHARE = 0.15, 0.6
 NOTHING = -100
 NO_SPEECH_SHARE = 0.04
@@ -154,7 +156,7 @@ class WindowMaker:
         while item is not None:
             placed.append((item, at))
             at += len(item.mel) + int(rng.integers(5, 100))
-            if len(placed) == 3 or rng.random() < (0.4 if progress > 0.1 else 1):
+            if len(placed) == 3 or rng.random() < (1 - COMPANY_SHARE if progress > 0.1 else 1):
                 break
             item = self._pick(lang, 0, width - at - 4)
         return placed
