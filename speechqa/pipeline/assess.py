@@ -6,7 +6,7 @@ and thresholds always give the same assessment.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,18 @@ from speechqa.transcript import count_units
 ASSESSMENT_VERSION = 2
 """Raised when the same facts and rulebook would be judged otherwise than before."""
 
+
+SILENCE_MEASURES = (
+    "silence_count",
+    "silence_ms",
+    "silence_share",
+    "longest_silence_ms",
+    "dead_air_count",
+    "long_silence_count",
+    "silence_agent_ms",
+    "silence_customer_ms",
+)
+"""Figures that a hole in the recording unmakes where it lies inside a silence."""
 
 UNTOLD = "speech-without-text"
 UNHEARD = {
@@ -145,6 +157,7 @@ def _view(call: CallFacts, measured: BatchMeasures, place: int) -> CallView:
             for name, reason in reasons.items()
         }
     spans = [spans for spans in call.speech.values() if len(spans)]
+    events = without_lost_silence(measures, measured.events(place), call.damage)
     return CallView(
         call_id=call.call_id,
         lang=call.language or "",
@@ -158,9 +171,37 @@ def _view(call: CallFacts, measured: BatchMeasures, place: int) -> CallView:
         unheard=WHY if NOT_KEPT in call.flags else "",
         speech={party: spans.tolist() for party, spans in call.speech.items()},
         measures=measures,
-        events=measured.events(place),
+        events=events,
         metadata=_metadata(call),
     )
+
+
+def without_lost_silence(
+    measures: dict[str, Any],
+    events: list[dict[str, Any]],
+    damage: Sequence[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """Return the events without silences in which audio was lost, and unmake their figures.
+
+    Nobody knows whether somebody spoke there, so the call's silence figures become None with the
+    reason; `measures` is changed in place.
+    """
+    lost = [
+        (hole["at_ms"], hole["at_ms"] + hole["lost_ms"])
+        for hole in damage
+        if hole.get("lost_ms") and hole.get("at_ms") is not None
+    ]
+    kept = [
+        event
+        for event in events
+        if event["kind"] != "silence"
+        or not any(event["start_ms"] < end and start < event["end_ms"] for start, end in lost)
+    ]
+    if len(kept) < len(events):
+        for name in SILENCE_MEASURES:
+            measures[name] = None
+            measures["unmeasured"][name] = "audio was lost inside a silence"
+    return kept
 
 
 def _metadata(call: CallFacts) -> dict[str, str]:
