@@ -119,6 +119,13 @@ def test_each_word_comes_back_to_the_piece_it_was_heard_in():
     ]
 
 
+def test_a_word_past_the_end_of_its_piece_stays_in_the_piece():
+    window = window_at((0, 10_000, 1000), (1300, 40_000, 1000))
+    said = [("hello", 1020, 1100, 0.9), ("sir", 2300, 2400, 0.9)]
+    out = transcript_of([heard(window, said)], [[10_000, 11_000], [40_000, 41_000]])
+    assert [(w.start_ms, w.end_ms) for w in out.words] == [(10_980, 11_000), (40_980, 41_000)]
+
+
 def test_words_are_in_order_of_time_whatever_the_order_of_windows():
     late, early = window_at((0, 5000, 1000)), window_at((0, 1000, 1000))
     out = transcript_of(

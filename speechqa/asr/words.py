@@ -142,6 +142,10 @@ def _flagged_words(
     probabilities = np.concatenate([w.probabilities for w in windows])
     from_window = np.array([w.flag for w in windows for _ in w.texts], object)
     times = trim_to_voice(mapped, job.speech)
+    ends = np.concatenate([w.window.source_ms + w.window.length_ms for w in windows])
+    # A word clamped to the end of its piece grows backwards, so that it stays in the piece.
+    late = np.isin(times[:, 0], ends)
+    times[late, 0] = np.maximum(times[late, 0] - SHORTEST_WORD_MS, 0)
     times[:, 1] = np.maximum(times[:, 1], times[:, 0] + SHORTEST_WORD_MS)
     order = np.argsort(times[:, 0], kind="stable")
     unsure = (probabilities < low_confidence) | implausible(times)
