@@ -232,7 +232,9 @@ class RunSettings(Group):
     executor: str = option("local", "local or ray.", pattern="^(local|ray)$")
     ray_address: str = option("", "Address of the Ray cluster; empty starts one on this machine.")
     agent_channel: str = option(
-        "left", "Channel of the agent: left or right.", pattern="^(left|right)$"
+        "left",
+        "Channel of the agent: left, right, or auto (left, unless the greeting is on the right).",
+        pattern="^(left|right|auto)$",
     )
     deadline_s: float = option(
         120.0, "A worker that stays silent for longer is killed.", unit="s", gt=0

@@ -109,3 +109,10 @@ def test_calls_that_hold_nothing_to_measure_are_left_out(book):
 
     refused = replace(call(), status="refused", reason_code="not-audio")
     assert assess([refused], book, TimingSettings()) == []
+
+
+def test_nobody_is_accused_where_the_channels_seem_swapped(book):
+    swapped = {"name": "swapped-parties", "message": "", "severity": "warn"}
+    found, _ = outcomes(book, call(checks=(swapped,)))
+    assert "violated" not in found.values()
+    assert found["swears"] == "unknown"

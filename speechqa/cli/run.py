@@ -43,7 +43,7 @@ def run(
         str | None, typer.Option(help="Who speaks when, for one-channel recordings (RTTM, JSON).")
     ] = None,
     agent_channel: Annotated[
-        str | None, typer.Option(help="left or right.", show_default="left")
+        str | None, typer.Option(help="left, right or auto (by who greets).", show_default="left")
     ] = None,
     vad: Annotated[
         str | None, typer.Option(help="webrtc, silero or auto.", show_default="webrtc")

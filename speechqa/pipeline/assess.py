@@ -20,7 +20,7 @@ from speechqa.settings import TimingSettings
 from speechqa.timing import MEASURES, BatchMeasures, Call, measure_calls
 from speechqa.transcript import count_units
 
-ASSESSMENT_VERSION = 2
+ASSESSMENT_VERSION = 1
 """Raised when the same facts and rulebook would be judged otherwise than before."""
 
 
@@ -35,6 +35,9 @@ SILENCE_MEASURES = (
     "silence_customer_ms",
 )
 """Figures that a hole in the recording unmakes where it lies inside a silence."""
+
+SWAPPED = "swapped-parties"
+"""Line check under which nobody is accused: the words may be the other party's."""
 
 UNTOLD = "speech-without-text"
 UNHEARD = {
@@ -73,7 +76,7 @@ def assess(
     measured = measure(measured_calls, settings)
     views = [_view(call, measured, place) for place, call in enumerate(measured_calls)]
     results = [
-        _without_false_absence(call, judged)
+        _fairly(call, judged)
         for call, judged in zip(measured_calls, evaluate(book, views), strict=True)
     ]
     name = assessment_digest(book, settings)
@@ -115,28 +118,28 @@ def timing_call(facts: CallFacts, finder: AnnouncementFinder | None = None) -> C
     )
 
 
-def _without_false_absence(facts: CallFacts, results: Sequence[RuleResult]) -> list[RuleResult]:
-    """Turn violations by absence into "unknown" where words may have been missed.
+def _fairly(facts: CallFacts, results: Sequence[RuleResult]) -> list[RuleResult]:
+    """Turn violations into "unknown" where the fault may be the recording's or the recogniser's.
 
-    What was said cannot be shown to be missing when part of the call was not heard: nobody is
-    accused of silence that is the recorder's or the recogniser's.
+    What was said cannot be shown to be missing when part of the call was not heard, and what was
+    said by whom cannot be shown when the channels seem swapped.
     """
+    if any(check["name"] == SWAPPED for check in facts.checks):
+        doubt = "the channels seem swapped"
+        return [_unknown(r, doubt) if r.outcome == "violated" else r for r in results]
     lost = any(damage.get("lost_ms") for damage in facts.damage)
     reasons = ["audio was lost"] * lost + [UNHEARD[flag] for flag in facts.flags if flag in UNHEARD]
     if not reasons:
         return list(results)
     return [
-        replace(
-            result,
-            outcome="unknown",
-            reason=reasons[0],
-            lacking=True,
-            hits=tuple(hit | {"outcome": "unknown"} for hit in result.hits),
-        )
-        if result.by_absence and result.earned < 1
-        else result
+        _unknown(result, reasons[0]) if result.by_absence and result.earned < 1 else result
         for result in results
     ]
+
+
+def _unknown(result: RuleResult, reason: str) -> RuleResult:
+    hits = tuple(hit | {"outcome": "unknown"} for hit in result.hits)
+    return replace(result, outcome="unknown", reason=reason, lacking=True, hits=hits)
 
 
 def _words(facts: CallFacts) -> list[tuple[str, int, int, int]] | None:

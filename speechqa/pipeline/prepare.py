@@ -150,7 +150,7 @@ def _parties(recording: Recording, settings: Settings) -> tuple[Party, ...]:
     if recording.channels == 1:
         return ("mixed",)
     if recording.channels == 2:
-        left = settings.run.agent_channel == "left"
+        left = settings.run.agent_channel != "right"
         return ("agent", "customer") if left else ("customer", "agent")
     raise CallError(
         "too-many-channels",

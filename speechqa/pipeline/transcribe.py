@@ -7,18 +7,21 @@ as it likes; what it hears on one channel does not depend on what came with it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import TypeVar, cast
 
 import numpy as np
 
 import speechqa
-from speechqa import vad
+from speechqa import line, vad
 from speechqa.asr import ChannelTranscript, Engine, SpeechJob
 from speechqa.pipeline.facts import CallFacts, IntervalArray
 from speechqa.pipeline.prepare import Prepared
 from speechqa.privacy import Masked, mask_numbers
 from speechqa.settings import Settings
 from speechqa.transcript import Party, Word
+
+T = TypeVar("T")
 
 
 def transcribe(calls: Sequence[Prepared], engine: Engine, settings: Settings) -> list[CallFacts]:
@@ -56,7 +59,7 @@ def _with_words(
     said.sort(key=lambda word: (word.start_ms, word.end_ms, word.party))
     kept = mask_numbers(said) if settings.privacy.mask_numbers else Masked(tuple(said), ())
     language, probability = _language(list(of_party.values()))
-    return replace(
+    facts = replace(
         call.facts,
         words=kept.words,
         masked=kept.spans,
@@ -70,6 +73,42 @@ def _with_words(
             "settings": call.facts.config,
         },
     )
+    return with_parties_checked(facts, decide=settings.run.agent_channel == "auto")
+
+
+def with_parties_checked(facts: CallFacts, *, decide: bool) -> CallFacts:
+    """Return the facts with a warning where the greeting is heard on the customer's side.
+
+    Parameters
+    ----------
+    decide
+        Exchange the parties instead of warning (``--agent-channel auto``); that is noted, too.
+    """
+    found = line.check_parties(facts.words) if facts.channels == 2 else None
+    if found is None:
+        return facts
+    if not decide:
+        return replace(facts, checks=(*facts.checks, asdict(found)))
+    note = asdict(found) | {
+        "name": "agent-channel",
+        "severity": "info",
+        "message": "the agent is on the right channel: the greeting is heard there",
+    }
+    other: dict[Party, Party] = {"agent": "customer", "customer": "agent", "mixed": "mixed"}
+    return replace(
+        facts,
+        checks=(*facts.checks, note),
+        words=tuple(replace(word, party=other[word.party]) for word in facts.words),
+        masked=tuple((other[cast(Party, p)], a, b) for p, a, b in facts.masked),
+        speech=_exchanged(facts.speech, other),
+        levels=_exchanged(facts.levels, other),
+        raised=_exchanged(facts.raised, other),
+        peaks=_exchanged(facts.peaks, other),
+    )
+
+
+def _exchanged(by_party: Mapping[Party, T], other: Mapping[Party, Party]) -> dict[Party, T]:
+    return {party: by_party[other[party]] for party in by_party}
 
 
 def told_apart(words: Sequence[Word], speech: Mapping[Party, IntervalArray]) -> list[Word]:
