@@ -55,7 +55,7 @@ def settings_for(store: Path, *, workers: int = 2, engine: str = "stub", **group
     return load_settings(
         store={"path": str(store), "commit_calls": 4},
         asr={"engine": engine} | groups.pop("asr", {}),
-        run={"workers": workers},
+        run={"workers": workers} | groups.pop("run", {}),
         rules=groups.pop("rules", {"rulebook": "starter"}),
         **groups,
     )
@@ -65,10 +65,14 @@ def run_night(inputs: list[Path], store: Path, **options):
     """Run over `inputs` and return the account."""
     reader = MetadataReader(options.pop("metadata", None))
     retry = frozenset(options.pop("retry", ()))
+    logs, metrics = options.pop("logs", ()), options.pop("metrics", ())
     settings = settings_for(store, **options)
     book = load(settings.rules.rulebook, settings.rules)
     run = Run(settings, book, open_store(str(store), create=True), reader, retry=retry)
-    return run.over(discover(inputs).paths)
+    run.logs, run.metrics = logs, metrics
+    found = discover(inputs)
+    run.passed_over = found.skipped
+    return run.over(found.paths)
 
 
 def cluster_run(inputs: list[Path], store: str):

@@ -1,0 +1,1 @@
+"""The reliability rows at any size: small in the tests, in full by ``make torture``."""

@@ -1,0 +1,78 @@
+"""A night in a forked process without worker processes: everything durable, little else.
+
+A forked process starts at once, since everything is imported already; the calls are processed in
+it by the very function that a worker runs. What is tortured here is what the parent writes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from speechqa.batch import local
+from speechqa.batch.workers import Died, Done
+from tests.nights import run_night
+
+
+@dataclass
+class Inline:
+    """Stands in for `speechqa.batch.workers.Workers`: does each task at once, here."""
+
+    make: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    count: int
+    patience: Callable[[Any], float]
+    memory_bytes: int | None = None
+    tasks: list[Any] = field(default_factory=list)
+    _work: Any = None
+
+    @property
+    def idle(self) -> int:
+        return self.count - len(self.tasks)
+
+    @property
+    def busy(self) -> int:
+        return len(self.tasks)
+
+    def start(self, task: Any) -> None:
+        self._work = self._work or self.make(*self.arguments)
+        self.tasks.append(task)
+
+    def results(self) -> Iterator[Any]:
+        task = self.tasks.pop(0)
+        try:
+            yield Done(task, self._work(task, lambda _: None))
+        except ValueError as error:
+            yield Died(task, "error", type(error).__name__)
+
+    def stop(self) -> None:
+        self.tasks.clear()
+
+
+def forked(work: Callable[[], object], *, environment: dict[str, str] | None = None) -> int:
+    """Do `work` in a forked process without worker processes; return its exit code or -signal."""
+    child = os.fork()
+    if child == 0:
+        code = 70
+        try:
+            os.environ.update(environment or {})
+            silent = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(silent, 2)
+            local.Workers = Inline  # type: ignore[misc,assignment]
+            work()
+            code = 0
+        except BaseException as error:
+            print(f"{type(error).__name__}: {error}", flush=True)
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def night_in(folder: Path, store: Path, **options: Any) -> Callable[[], object]:
+    """Return a run over `folder` into `store`, to be done in a forked process."""
+    return lambda: run_night([folder], store, **options)

@@ -1,0 +1,164 @@
+"""Nights with poison in them, signals, and one worker for very many files.
+
+    python -m tests.torture.poisons --calls 200 --drift 1000
+
+prints how every recording ended, how often each poison was tried, and the growth of a worker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from speechqa.batch.work import CallTask, GroupTask, make_worker
+from speechqa.batch.workers import Done, Workers
+from speechqa.faults import POISON, POISONS
+from speechqa.metadata import CallMetadata
+from speechqa.pipeline import Source
+from speechqa.store import open_store
+from tests.conftest import AUDIO
+from tests.nights import cut, run_night, settings_for
+
+CAUSES = {
+    "segfault": "worker-crash",
+    "abort": "worker-crash",
+    "exit": "worker-crash",
+    "memory": "worker-memory",
+    "hang": "worker-hang",
+    "killed": "worker-killed",
+    "error": "worker-error",
+    "unpicklable": "worker-error",
+}
+FAST: dict[str, Any] = {
+    "vad": {"detector": "webrtc"},
+    "run": {"deadline_s": 6.0, "worker_memory_mb": 2000},
+}
+
+
+def poisoned_night(folder: Path, *, count: int) -> list[Path]:
+    """Write `count` calls of 3 s; one of each kind of poison among them, spread evenly."""
+    folder.mkdir(parents=True)
+    sources = sorted(map(str, AUDIO.glob("*.wav")))
+    step = count // len(POISONS)
+    kinds = {step * place + place % step: kind for place, kind in enumerate(POISONS)}
+    made = []
+    for number in range(count):
+        kind = kinds.get(number)
+        stage = "transcribe-" if kind in ("abort", "error") else ""
+        tag = f"_POISON-{stage}{kind}" if kind else ""
+        path = folder / f"n_GUID_{number:04d}_AGENT_A{tag}.wav"
+        start_s = 1 + number // len(sources) % 20 + number / 1000
+        made.append(cut(sources[number % len(sources)], path, start_s=start_s, seconds=3))
+    return made
+
+
+def kind_of(path: str) -> str | None:
+    """Return the poison in a recording's name."""
+    name = path.rsplit("/", 1)[-1].partition("_POISON-")[2]
+    return name.removeprefix("transcribe-").removesuffix(".wav") or None
+
+
+def attempts(store: Path) -> Counter[str]:
+    """Return how often each recording was started, in all runs."""
+    lines = (store / "attempts.jsonl").read_text("utf-8").splitlines()
+    events = [json.loads(line) for line in lines]
+    return Counter(path for e in events if e["event"] == "start" for path in e["paths"])
+
+
+def outcomes(store: Path) -> dict[str, tuple[str, str | None]]:
+    """Return status and reason code by path."""
+    return {c.path: (c.status, c.reason_code) for c in open_store(str(store)).calls()}
+
+
+def make_measured(*arguments: Any) -> Any:
+    """Do what a worker does, and answer with the memory that the process holds (bytes)."""
+    work = make_worker(*arguments)
+
+    def measured(task: GroupTask, report: Any) -> int:
+        work(task, report)
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    return measured
+
+
+def memory_of_one_worker(files: list[Path], count: int, store: Path) -> list[int]:
+    """Return what one worker holds after each of `count` recordings."""
+    settings = settings_for(store, workers=1, vad={"detector": "webrtc"})
+    held = []
+    with Workers(make_measured, (settings, "c", "r"), 1, lambda _: 300.0) as pool:
+        for number in range(count):
+            file = files[number % len(files)]
+            stat = file.stat()
+            source = Source(str(file), stat.st_size, stat.st_mtime_ns)
+            pool.start(GroupTask((CallTask(source, CallMetadata(call_id=file.name)),)))
+            while pool.busy:
+                for ended in pool.results(timeout_s=5):
+                    assert isinstance(ended, Done), ended
+                    held.append(ended.answer)
+    return held
+
+
+def drift(held: list[int]) -> float:
+    """Return the growth from the second tenth to the last, as a share."""
+    tenth = max(1, len(held) // 10)
+    return statistics.median(held[-tenth:]) / statistics.median(held[tenth : 2 * tenth]) - 1
+
+
+def main() -> None:
+    """Run what the command line asks for and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--calls", type=int, default=0, metavar="N")
+    parser.add_argument("--drift", type=int, default=0, metavar="N")
+    given = parser.parse_args()
+    good = True
+    with tempfile.TemporaryDirectory() as base:
+        if given.calls:
+            good = _night(Path(base), given.calls) and good
+        if given.drift:
+            files = [
+                cut(str(path), Path(base) / path.name, start_s=2, seconds=4)
+                for path in sorted(AUDIO.glob("*.wav"))
+            ]
+            held = memory_of_one_worker(files, given.drift, Path(base) / "none")
+            grown = drift(held)
+            print(
+                f"{given.drift} files in one worker: {held[-1] / 1e6:.0f} MB at the end, ", end=""
+            )
+            print(f"{grown:+.1%} from the second tenth to the last")
+            good = good and grown <= 0.1
+    sys.exit(0 if good else 1)
+
+
+def _night(base: Path, count: int) -> bool:
+    os.environ[POISON] = "1"
+    poisoned_night(base / "in", count=count)
+    before = time.monotonic()
+    first = run_night([base / "in"], base / "store", **FAST)
+    seconds = time.monotonic() - before
+    run_night([base / "in"], base / "store", **FAST)
+    ended = outcomes(base / "store")
+    tried = attempts(base / "store")
+    poisons = {path: kind for path in ended if (kind := kind_of(path))}
+    right = sum(ended[p] == ("quarantined", CAUSES[kind]) for p, kind in poisons.items())
+    most = max(tried[path] for path in poisons)
+    print(
+        f"{count} recordings, {len(poisons)} poisons: {first.equation}; right cause {right}", end=""
+    )
+    print(f"; each poison tried at most {most} times in two runs; {seconds:.0f} s")
+    del os.environ[POISON]
+    again = run_night([base / "in"], base / "store", retry=("quarantined",), **FAST)
+    print(f"tried again without poison: {again.equation}")
+    return right == len(POISONS) and most <= 2 and again.counts["scored"] == count
+
+
+if __name__ == "__main__":
+    main()
