@@ -17,6 +17,7 @@ from speechqa.cli.render import render
 from speechqa.cli.rulebook import rulebook
 from speechqa.cli.run import run
 from speechqa.cli.scorecard import scorecard
+from speechqa.cli.serve import serve
 from speechqa.cli.show import show
 from speechqa.cli.status import status
 from speechqa.cli.store import app as store
@@ -63,6 +64,7 @@ app.command(rich_help_panel="Reading results")(scorecard)
 app.command(rich_help_panel="Reading results")(show)
 app.command(rich_help_panel="Reading results")(explain)
 app.command(rich_help_panel="Reading results")(measure)
+app.command(rich_help_panel="Reading results")(serve)
 app.command(rich_help_panel="Rules")(assess)
 app.command(rich_help_panel="Checking us")(evaluate)
 app.command(rich_help_panel="Checking us")(render)

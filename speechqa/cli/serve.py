@@ -1,0 +1,104 @@
+"""``speechqa serve``: the supervisors' pages, on this machine unless told otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from speechqa.cli.options import RulebookOption, StoreOption, talk
+
+PORT = 8765
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+def serve(
+    store: StoreOption = None,
+    rulebook: RulebookOption = None,
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = PORT,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; other machines are answered only with one.")
+    ] = "127.0.0.1",
+    name: Annotated[
+        list[str] | None,
+        typer.Option(help="Host name that browsers use; may be repeated.", metavar="HOST[:PORT]"),
+    ] = None,
+    supervisor: Annotated[
+        list[str] | None,
+        typer.Option(help="Print a one-time link for this supervisor; may be repeated."),
+    ] = None,
+    agent: Annotated[
+        list[str] | None,
+        typer.Option(help="Print a one-time link that shows this agent only; may be repeated."),
+    ] = None,
+) -> None:
+    """Show the pages: team, agents, calls with their sound, rules, reviews, search.
+
+    Each link that is printed works once. Views and plays are logged in the store's folder.
+
+    [bold]Examples[/bold]
+
+      speechqa serve --store night
+
+      speechqa serve --store night --supervisor Priya --supervisor Sven --agent AnnaP
+    """
+    import socket
+
+    import uvicorn
+
+    from speechqa.errors import UsageError
+    from speechqa.rulebook import load
+    from speechqa.settings import load_settings
+    from speechqa.store import open_store
+    from speechqa.web import create_app
+    from speechqa.web.access import Access, Person
+
+    settings = load_settings(store={"path": store}, rules={"rulebook": rulebook})
+    open_ = open_store(settings.store.path)
+    book = load(settings.rules.rulebook, settings.rules)
+    try:
+        listening = socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        )
+    except OSError as error:
+        raise UsageError(
+            f"--host {host} --port {port}: cannot listen there: {error.strerror}",
+            hint="choose another with --port, or 0 for a free one",
+        ) from None
+    port = listening.getsockname()[1]
+    hosts = _hosts(host, port, name or [])
+    access = Access()
+    log = None if open_.local is None else Path(open_.local) / "access.jsonl"
+    app = create_app(open_, settings, book, access=access, hosts=hosts, log=log)
+    people = [Person("supervisor", one) for one in supervisor or ()]
+    people += [Person("agent", one) for one in agent or ()]
+    shown = hosts[0] if not name else _hosts(host, port, name)[-1]
+    for person in people or [Person("supervisor", "supervisor")]:
+        link = f"http://{shown}/enter?token={access.new_link(person)}"
+        talk().print(f"{person.role} {person.name}, works once:", markup=False)
+        typer.echo(link)
+    talk().print(f"listening on {host}:{port}; stop with Ctrl-C", markup=False)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,  # its lines would hold the links' tokens
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_graceful_shutdown=3,
+    )
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _hosts(host: str, port: int, names: list[str]) -> list[str]:
+    """Return the values of the Host header that are answered."""
+    bare = f"[{host}]" if ":" in host else host
+    known = list(LOOPBACK)
+    if bare not in (*known, "0.0.0.0", "[::]"):
+        known.insert(0, bare)
+    found = [f"{one}:{port}" for one in known] + (known if port == 80 else [])
+    for one in names:
+        has_port = one.rpartition(":")[2].isdigit() and not one.endswith("]")
+        found += [one] if has_port else [one, f"{one}:{port}"]
+    return found

@@ -1,0 +1,115 @@
+"""The application: its routes, behind the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from speechqa.errors import SpeechqaError
+from speechqa.rulebook import Rulebook
+from speechqa.settings import Settings
+from speechqa.store import Store
+from speechqa.web.access import Access, AccessLog
+from speechqa.web.call_page import CallPages
+from speechqa.web.desk import Desk
+from speechqa.web.entrance import Entrance
+from speechqa.web.guard import Guard
+from speechqa.web.pages import Pages
+from speechqa.web.reviewing import Reviewing
+from speechqa.web.snapshot import LOOK_S, Library
+from speechqa.web.sound import Sounds
+
+
+def create_app(
+    store: Store,
+    settings: Settings,
+    book: Rulebook,
+    *,
+    access: Access,
+    hosts: Iterable[str],
+    log: Path | None = None,
+    look_s: float = LOOK_S,
+) -> Starlette:
+    """Return the pages of a store as an ASGI application.
+
+    Parameters
+    ----------
+    store
+        Whose calls are shown.
+    settings
+        For the decoder and the definitions of measures.
+    book
+        For the rules' titles and sentences.
+    access
+        Links and sessions; make the first link with it.
+    hosts
+        Values of the Host header that are answered, with the port.
+    log
+        File for the access log.
+    look_s
+        How often the store is looked at for new calls.
+    """
+    desk = Desk(
+        Library(store, look_s=look_s),
+        settings,
+        book,
+        access,
+        AccessLog(log),
+        Sounds(settings.audio),
+    )
+    pages, calls = Pages(desk), CallPages(desk)
+    reviewing, entrance = Reviewing(desk), Entrance(desk)
+    static = StaticFiles(packages=[("speechqa.web", "static")])
+    routes = [
+        Route("/", pages.team),
+        Route("/agents/{agent:path}", pages.agent),
+        Route("/calls/{call}", calls.call),
+        Route("/calls/{call}/sound.wav", calls.sound),
+        Route("/calls/{call}/why/{name}", calls.why),
+        Route("/calls/{call}/reviews", reviewing.add, methods=["POST"]),
+        Route("/rules", pages.rules),
+        Route("/rules/{rule}", pages.rule),
+        Route("/night", pages.night),
+        Route("/search", pages.search),
+        Route("/calibrate", reviewing.blind),
+        Route("/calibrate", reviewing.add_blind, methods=["POST"]),
+        Route("/people", entrance.people),
+        Route("/people", entrance.invite, methods=["POST"]),
+        Route("/enter", entrance.enter),
+        Route("/leave", entrance.leave, methods=["POST"]),
+        Mount("/static", static),
+    ]
+
+    def failed(request: Request, error: Exception) -> Response:
+        return _failed(desk, request, error)
+
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, access=access, hosts=tuple(hosts))],
+        exception_handlers={
+            HTTPException: failed,
+            SpeechqaError: failed,
+            Exception: lambda request, error: PlainTextResponse(
+                "speechqa: this page could not be made; the log of the server says where\n", 500
+            ),
+        },
+    )
+
+
+def _failed(desk: Desk, request: Request, error: Exception) -> Response:
+    """Answer an error as a page that says what to do next."""
+    if isinstance(error, HTTPException):
+        status, message, hint = error.status_code, error.detail, None
+    else:
+        status, message, hint = 400, str(error), getattr(error, "hint", None)
+    if request.scope.get("state", {}).get("person") is None:
+        return PlainTextResponse(f"speechqa: {message}\n", status)
+    return desk.page(request, "error.html", status, code=status, message=message, hint=hint)

@@ -1,0 +1,145 @@
+"""Values as people read them. A figure that was not made is a dash, never 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+DASH = "–"
+
+
+def percent(value: float | None, decimals: int = 1) -> str:
+    """Return a figure of 0 to 100.
+
+    Examples
+    --------
+    >>> percent(83.26), percent(None)
+    ('83.3 %', '–')
+    """
+    return DASH if value is None else f"{value:.{decimals}f} %"
+
+
+def share(value: float | None, decimals: int = 0) -> str:
+    """Return a fraction as percent.
+
+    Examples
+    --------
+    >>> share(0.25)
+    '25 %'
+    """
+    return DASH if value is None else f"{100 * value:.{decimals}f} %"
+
+
+def number(value: float | None, decimals: int = 0) -> str:
+    """Return a plain figure.
+
+    Examples
+    --------
+    >>> number(1234.5, 1), number(None)
+    ('1,234.5', '–')
+    """
+    return DASH if value is None else f"{value:,.{decimals}f}"
+
+
+def clock(ms: int | None) -> str:
+    """Return a time as minutes and seconds.
+
+    Examples
+    --------
+    >>> clock(83_456), clock(3_600_000)
+    ('1:23', '1:00:00')
+    """
+    if ms is None:
+        return DASH
+    seconds = ms // 1000
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    start = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    return f"{start}:{seconds % 60:02d}"
+
+
+def moment(text: str | None) -> str:
+    """Return an ISO 8601 time as day and minute.
+
+    Examples
+    --------
+    >>> moment("2025-02-17T09:12:40")
+    '2025-02-17 09:12'
+    """
+    return DASH if not text else text[:16].replace("T", " ")
+
+
+def measured(value: Any, unit: str) -> str:
+    """Return a measure with its unit.
+
+    Examples
+    --------
+    >>> measured(1500, "ms"), measured(0.5, "share"), measured(3, "count"), measured(None, "ms")
+    ('1.5 s', '50.0 %', '3', '–')
+    """
+    if value is None:
+        return DASH
+    if unit == "ms":
+        return f"{value / 1000:.1f} s"
+    if unit == "share":
+        return f"{100 * value:.1f} %"
+    if unit in ("count", "units"):
+        return f"{value:,.0f}"
+    return f"{value:,.1f} {unit}"
+
+
+def good(bounds: tuple[float | None, float | None], unit: str) -> str:
+    """Return a good range.
+
+    Examples
+    --------
+    >>> good((None, 3000), "ms"), good((0.4, 0.6), "share"), good((None, None), "ms")
+    ('up to 3.0 s', '40.0 % to 60.0 %', '')
+    """
+    low, high = bounds
+    if low is None and high is None:
+        return ""
+    if low is None or (low == 0 and high is not None):
+        return f"up to {measured(high, unit)}"
+    if high is None:
+        return f"from {measured(low, unit)}"
+    return f"{measured(low, unit)} to {measured(high, unit)}"
+
+
+def heat(value: float | None) -> str:
+    """Return the class of a percentage's shade; the figure itself stands beside it.
+
+    Examples
+    --------
+    >>> heat(100), heat(72), heat(12), heat(None)
+    ('heat9', 'heat4', 'heat0', 'heat-none')
+    """
+    if value is None:
+        return "heat-none"
+    steps = (40, 50, 60, 70, 78, 85, 90, 94, 98)
+    return f"heat{sum(value >= step for step in steps)}"
+
+
+def plain(name: str) -> str:
+    """Return a measure's name in words.
+
+    Examples
+    --------
+    >>> plain("longest_silence_ms"), plain("talk_share")
+    ('longest silence', 'talk share')
+    """
+    for ending in ("_ms", "_dbfs"):
+        name = name.removesuffix(ending)
+    return name.replace("_", " ")
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    "percent": percent,
+    "share": share,
+    "number": number,
+    "clock": clock,
+    "moment": moment,
+    "measured": measured,
+    "good": good,
+    "heat": heat,
+    "plain": plain,
+}

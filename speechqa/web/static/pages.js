@@ -1,0 +1,127 @@
+// The pages' own behaviour: sorting tables, filters, the player and its keys.
+// Everything here is an addition: without it, links and forms still work.
+"use strict";
+
+const BEFORE_S = 3;
+
+function sortable(table) {
+  const heads = [...table.tHead.rows[0].cells];
+  heads.forEach((head, column) => {
+    if (head.hasAttribute("data-off")) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "sort";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      const was = head.getAttribute("aria-sort");
+      const numbers = head.classList.contains("n") && head.dataset.first !== "up";
+      const up = was ? was === "descending" : !numbers;
+      heads.forEach((one) => one.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", up ? "ascending" : "descending");
+      const body = table.tBodies[0];
+      const value = (row) => row.cells[column].dataset.v ?? row.cells[column].textContent.trim();
+      const compare = (a, b) => {
+        const x = value(a), y = value(b);
+        const known = x !== "" && y !== "" && !isNaN(x) && !isNaN(y);
+        const order = known ? Number(x) - Number(y) : x.localeCompare(y, undefined, { numeric: true });
+        return up ? order : -order;
+      };
+      body.append(...[...body.rows].sort(compare));
+    });
+  });
+}
+
+function player(audio) {
+  const lane = document.getElementById("lane");
+  const line = document.getElementById("head");
+  const words = [...document.querySelectorAll(".turns [data-s]")]
+    .map((el) => ({ el, from: Number(el.dataset.s), to: Number(el.dataset.e) }))
+    .sort((a, b) => a.from - b.from);
+  let lit = [];
+
+  const playFrom = (ms) => {
+    audio.currentTime = Math.max(0, ms / 1000 - BEFORE_S);
+    audio.play().catch(() => {});
+  };
+  const follow = () => {
+    const ms = audio.currentTime * 1000;
+    if (lane && line) {
+      const x = `${(100 * ms) / Number(lane.dataset.length)}%`;
+      line.setAttribute("x1", x);
+      line.setAttribute("x2", x);
+    }
+    lit.forEach((el) => el.classList.remove("now"));
+    lit = words.filter((w) => w.from <= ms && ms < w.to).map((w) => w.el);
+    lit.forEach((el) => el.classList.add("now"));
+    if (!audio.paused) requestAnimationFrame(follow);
+  };
+  audio.addEventListener("play", follow);
+  audio.addEventListener("seeked", follow);
+  audio.addEventListener("error", () => {
+    const note = document.getElementById("sound-error");
+    if (note) {
+      note.textContent = note.dataset.text;
+      note.hidden = false;
+    }
+  });
+
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest("[data-at]");
+    if (target && (target.matches("button, .lane [data-at]"))) {
+      playFrom(Number(target.dataset.at));
+    } else if (lane && event.target.closest("#lane")) {
+      const box = lane.getBoundingClientRect();
+      audio.currentTime = ((event.clientX - box.left) / box.width) * Number(lane.dataset.length) / 1000;
+      audio.play().catch(() => {});
+    } else if (event.target.matches("[data-s]")) {
+      const hit = event.target.dataset.hit;
+      if (hit !== undefined) document.getElementById(`finding-${hit}`)?.focus();
+      playFrom(Number(event.target.dataset.s));
+    }
+  });
+
+  let chosen = -1;
+  const step = (by) => {
+    const found = [...document.querySelectorAll(".finding")];
+    if (!found.length) return;
+    chosen = Math.min(Math.max(chosen + by, 0), found.length - 1);
+    found.forEach((one, i) => one.classList.toggle("chosen", i === chosen));
+    found[chosen].focus({ preventScroll: true });
+    found[chosen].scrollIntoView({ block: "nearest" });
+    if (found[chosen].dataset.at) playFrom(Number(found[chosen].dataset.at));
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.matches("input, select, textarea, button, a, summary, audio")) {
+      if (event.key !== "j" && event.key !== "k") return;
+      if (event.target.matches("input, select, textarea")) return;
+    }
+    if (event.key === " ") {
+      event.preventDefault();
+      if (audio.paused) audio.play().catch(() => {});
+      else audio.pause();
+    } else if (event.key === "j") step(1);
+    else if (event.key === "k") step(-1);
+  });
+
+  const start = /^#t=(\d+)$/.exec(location.hash);
+  if (start) {
+    const cue = () => { audio.currentTime = Math.max(0, Number(start[1]) / 1000 - BEFORE_S); };
+    if (audio.readyState > 0) cue();
+    else audio.addEventListener("loadedmetadata", cue, { once: true });
+    const mark = document.querySelector(`.finding[data-at="${start[1]}"]`);
+    if (mark) { mark.classList.add("chosen"); mark.scrollIntoView({ block: "center" }); }
+  }
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll("table.sortable").forEach(sortable);
+  document.querySelectorAll("form[data-auto] select, form[data-auto] input").forEach((field) =>
+    field.addEventListener("change", () => field.form.requestSubmit()));
+  const audio = document.getElementById("sound");
+  if (audio) player(audio);
+});
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.target.id === "why") event.target.scrollIntoView({ block: "nearest" });
+});
