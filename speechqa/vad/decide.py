@@ -31,8 +31,8 @@ _SHORT_FRAMES = 30
 _LEAST_SPREAD_DB, _LITTLE_SPREAD_DB = 2.5, 3.7
 _SPREAD_FRAMES, _SPREAD_TRIM = 100, 5
 _MUSIC = 0.18
-_MAYBE_MUSIC = -0.03
-_OWN_STEADINESS = 0.15
+_MUSIC_PAUSES = 0.2
+_MAYBE_MUSIC = 0.06
 
 
 @dataclass(frozen=True)
@@ -175,13 +175,19 @@ def level_spread_db(level_db: FloatArray, spans: IntervalArray) -> NDArray[np.fl
 def _without_music(channel: Channel, spans: IntervalArray) -> Verdict:
     frames = len(channel.level_db)
     active = fill(spans, frames)
-    score = musicality(channel.samples, active, channel.power.sum(axis=1))
+    score, pauses = musicality(channel.samples, active, channel.power.sum(axis=1))
     known = ~np.isnan(score)
-    total = np.concatenate(([0.0], np.cumsum(np.where(known, score, 0.0))))
     count = np.concatenate(([0], np.cumsum(known)))
     counted = count[spans[:, 1]] - count[spans[:, 0]]
-    mean = (total[spans[:, 1]] - total[spans[:, 0]]) / np.maximum(counted, 1)
-    music = (counted > 0) & (mean > _MUSIC)
+    mean, paused = (
+        (total[spans[:, 1]] - total[spans[:, 0]]) / np.maximum(counted, 1)
+        for total in (
+            np.concatenate(([0.0], np.cumsum(np.where(known, values, 0.0), dtype=np.float64)))
+            for values in (score, pauses)
+        )
+    )
+    # A voice that stays on one note still pauses; if in doubt, it is left to a second opinion.
+    music = (counted > 0) & (mean > _MUSIC) & (paused < _MUSIC_PAUSES)
     kept = spans[~music]
     suspicious = ((counted > 0) & (mean > _MAYBE_MUSIC))[~music]
     long = kept[:, 1] - kept[:, 0] >= _SHORT_FRAMES

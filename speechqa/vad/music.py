@@ -29,10 +29,13 @@ _PAUSE_DB = 10.0
 _CHUNK = 4096
 
 
-def musicality(samples: FloatArray, active: BoolArray, power: FloatArray) -> FloatArray:
-    """Return steadiness minus 0.8 times pauses around each frame, shape (frames,).
+def musicality(
+    samples: FloatArray, active: BoolArray, power: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return steadiness minus 0.8 times pauses around each frame, and pauses, shape (frames,).
 
-    Speech lies below 0, hold music above 0.2. NaN where less than 1 s of the surrounding 3 s is
+    Speech lies below 0 (a flat synthetic voice below 0.6, with pauses above 0.2), hold music
+    above 0.2 with pauses below 0.2. NaN where less than 1 s of the surrounding 3 s is
     active: too little to tell.
 
     Parameters
@@ -47,14 +50,15 @@ def musicality(samples: FloatArray, active: BoolArray, power: FloatArray) -> Flo
     Examples
     --------
     >>> hum = np.sin(2 * np.pi * 440 * np.arange(32000) / 8000).astype(np.float32)
-    >>> round(float(musicality(hum, np.ones(400, dtype=bool), np.ones(400))[200]), 1)
-    1.0
+    >>> score, pauses = musicality(hum, np.ones(400, dtype=bool), np.ones(400))
+    >>> round(float(score[200]), 1), round(float(pauses[200]), 1)
+    (1.0, 0.0)
     """
     likeness = stable(samples, active)
     hops = len(likeness)
     score = np.full(len(active), np.nan, dtype=np.float32)
     if not hops:
-        return score
+        return score, score
     counted = ~np.isnan(likeness)
     steady = counted & (np.nan_to_num(likeness) > _ALIKE)
     share = _around(steady) / np.maximum(_around(counted), 1)
@@ -64,10 +68,13 @@ def musicality(samples: FloatArray, active: BoolArray, power: FloatArray) -> Flo
     quiet = ~heard | (pieces < mean[:, None] * 10 ** (-_PAUSE_DB / 10))
     pauses = _around(quiet.mean(axis=1)) / np.maximum(_around(np.ones(hops)), 1)
     judged = _around(counted) >= _LEAST_ACTIVE_HOPS
-    per_hop = np.where(judged, share - 0.8 * pauses, np.nan).astype(np.float32)
-    score[: hops * _FRAMES] = np.repeat(per_hop, _FRAMES)
-    score[hops * _FRAMES :] = per_hop[-1]
-    return score
+    made = []
+    for values in (share - 0.8 * pauses, pauses):
+        per_hop = np.where(judged, values, np.nan).astype(np.float32)
+        per_frame = np.repeat(per_hop, _FRAMES)
+        rest = np.full(len(active) - len(per_frame), per_hop[-1], dtype=np.float32)
+        made.append(np.concatenate((per_frame, rest)))
+    return made[0], made[1]
 
 
 def stable(samples: FloatArray, active: BoolArray) -> FloatArray:
