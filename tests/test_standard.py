@@ -108,7 +108,6 @@ def test_the_standard_stands_alone():
     text = "".join(path.read_text(encoding="utf-8") for path in FOLDER.glob("*.yaml"))
     assert names == {*standard_includes(text), "standard.yaml"}
     assert "service-standard" not in text
-    assert "/" + "work" not in text
 
 
 def standard_includes(text: str) -> set[str]:
