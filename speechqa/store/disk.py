@@ -19,12 +19,14 @@ _NEEDS = {
     errno.EPERM: "give this user the right to write there, or choose another --store",
     errno.EIO: "the disk itself fails: look at the system's log",
 }
+NEARLY_FULL_BYTES = 1_000_000
 GO_ON = "then run again: what is stored is whole, and the rest is done"
 
 
 def disk_error(path: Path | str, error: BaseException) -> StoreError:
     """Return what to tell the user of a write that failed: the place, the reason, the need."""
-    number = error.errno if isinstance(error, OSError) else _number_in(str(error))
+    number = error.errno if isinstance(error, OSError) else None
+    number = number or _number_in(str(error)) or _looks_like(Path(path))
     reason = os.strerror(number) if number else _first_line(error)
     left = _left(Path(path)) if number in (errno.ENOSPC, errno.EDQUOT) else ""
     need = _NEEDS.get(number or 0, "check free space and the rights there")
@@ -74,9 +76,8 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 def _left(path: Path) -> str:
-    place = next((p for p in (path, *path.absolute().parents) if p.exists()), Path("/"))
     try:
-        return f" ({shutil.disk_usage(place).free / 1e6:.1f} MB left)"
+        return f" ({shutil.disk_usage(_nearest(path)).free / 1e6:.1f} MB left)"
     except OSError:
         return ""
 
@@ -87,6 +88,24 @@ def _number_in(text: str) -> int | None:
         if f"os error {number})" in text or os.strerror(number) in text:
             return number
     return None
+
+
+def _looks_like(path: Path) -> int | None:
+    """Guess the reason from the state of the disk, where a library keeps it to itself."""
+    if "://" in str(path):
+        return None
+    try:
+        state = os.statvfs(_nearest(path))
+    except OSError:
+        return None
+    if state.f_flag & os.ST_RDONLY:
+        return errno.EROFS
+    nearly_full = state.f_bavail * state.f_frsize < NEARLY_FULL_BYTES or state.f_favail == 0
+    return errno.ENOSPC if nearly_full else None
+
+
+def _nearest(path: Path) -> Path:
+    return next((p for p in (path, *path.absolute().parents) if p.exists()), Path("/"))
 
 
 def _first_line(error: BaseException) -> str:

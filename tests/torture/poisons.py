@@ -39,7 +39,7 @@ CAUSES = {
 }
 FAST: dict[str, Any] = {
     "vad": {"detector": "webrtc"},
-    "run": {"deadline_s": 6.0, "worker_memory_mb": 2000},
+    "run": {"deadline_s": 12.0, "worker_memory_mb": 1200},
 }
 
 
@@ -66,11 +66,11 @@ def kind_of(path: str) -> str | None:
     return name.removeprefix("transcribe-").removesuffix(".wav") or None
 
 
-def attempts(store: Path) -> Counter[str]:
-    """Return how often each recording was started, in all runs."""
+def deaths(store: Path) -> Counter[str]:
+    """Return how often a worker died of each recording, in all runs."""
     lines = (store / "attempts.jsonl").read_text("utf-8").splitlines()
     events = [json.loads(line) for line in lines]
-    return Counter(path for e in events if e["event"] == "start" for path in e["paths"])
+    return Counter(path for e in events if e["event"] == "died" for path in e["paths"])
 
 
 def outcomes(store: Path) -> dict[str, tuple[str, str | None]]:
@@ -146,14 +146,17 @@ def _night(base: Path, count: int) -> bool:
     seconds = time.monotonic() - before
     run_night([base / "in"], base / "store", **FAST)
     ended = outcomes(base / "store")
-    tried = attempts(base / "store")
+    tried = deaths(base / "store")
     poisons = {path: kind for path in ended if (kind := kind_of(path))}
     right = sum(ended[p] == ("quarantined", CAUSES[kind]) for p, kind in poisons.items())
     most = max(tried[path] for path in poisons)
     print(
         f"{count} recordings, {len(poisons)} poisons: {first.equation}; right cause {right}", end=""
     )
-    print(f"; each poison tried at most {most} times in two runs; {seconds:.0f} s")
+    print(f"; each poison killed at most {most} workers in two runs; {seconds:.0f} s")
+    for path, kind in poisons.items():
+        if ended[path] != ("quarantined", CAUSES[kind]):
+            print(f"  {kind}: {ended[path]}")
     del os.environ[POISON]
     again = run_night([base / "in"], base / "store", retry=("quarantined",), **FAST)
     print(f"tried again without poison: {again.equation}")

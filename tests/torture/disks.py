@@ -1,0 +1,117 @@
+"""A disk that fills up: run again with a little more space each time, until a run is clean.
+
+    python -m tests.torture.disks [KB]
+
+gives KB more each time. Needs the right to mount a small tmpfs; without it, the reason is printed.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from speechqa.errors import StoreError
+from speechqa.store import TABLES, open_store
+from speechqa.store.check import check
+from tests.nights import canonical, run_night
+from tests.torture.crashes import Compared
+from tests.torture.inline import forked
+
+
+@contextmanager
+def small_disk(place: Path, *, kb: int) -> Iterator[Path]:
+    """Mount a file system of `kb` kB; raise PermissionError where that is not allowed."""
+    place.mkdir()
+    options = ["mount", "-t", "tmpfs", "-o", f"size={kb}k", "tmpfs", str(place)]
+    done = subprocess.run(options, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PermissionError(f"no tmpfs can be mounted here: {done.stderr.strip()}")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=False)
+
+
+def remount(place: Path, options: str) -> None:
+    """Change the size or the rights of a mounted file system."""
+    subprocess.run(["mount", "-o", f"remount,{options}", str(place)], check=True)
+
+
+def run_on(compared: Compared, store: Path) -> tuple[str, str]:
+    """Run on a disk in trouble; return message and hint of what stopped it, empty when clean."""
+    told = compared.base / "told"
+
+    def attempt() -> None:
+        try:
+            run_night([compared.folder], store, **compared.options)
+            told.write_text("\n")
+        except StoreError as error:
+            told.write_text(f"{error.message}\n{error.hint}")
+
+    told.unlink(missing_ok=True)
+    code = forked(attempt)
+    assert code == 0, f"not a clear message, but exit {code}"
+    message, hint = told.read_text("utf-8").split("\n", 1)
+    return message, hint
+
+
+def halves(store: Path) -> list[str]:
+    """Return what is wrong with what is stored, where there is a store at all."""
+    if not all((store / name / "_delta_log").is_dir() for name in TABLES):
+        return []
+    return [f"{f.table} {f.key}: {f.kind} {f.detail}" for f in check(open_store(str(store)))]
+
+
+def fill_up(compared: Compared, disk: Path, *, step_kb: int) -> list[tuple[str, str]]:
+    """Give a run more and more space until it is clean; return what it said each time."""
+    said: list[tuple[str, str]] = []
+    found = compared.base / "faults"
+
+    def look() -> None:
+        found.write_text("\n".join(halves(disk / "store")))
+
+    for size_kb in range(step_kb, 100 * step_kb, step_kb):
+        remount(disk, f"size={size_kb}k")
+        told = run_on(compared, disk / "store")
+        if not told[0]:
+            return said
+        said.append(told)
+        assert forked(look) == 0
+        if faults := found.read_text():
+            compared.wrong.append(f"after {size_kb} kB: {faults}")
+    raise AssertionError("never clean")
+
+
+def same(compared: Compared, store: Path) -> bool:
+    """Say whether the store is that of an undisturbed run, byte for byte."""
+    out = compared.base / "export"
+    code = forked(lambda: out.write_text(canonical(store), "utf-8"))
+    return code == 0 and out.read_text("utf-8") == compared.expected
+
+
+def main() -> None:
+    """Fill a small disk in steps and print the figures."""
+    step_kb = int(sys.argv[1]) if sys.argv[1:] else 16
+    with tempfile.TemporaryDirectory() as base:
+        compared = Compared(Path(base))
+        try:
+            with small_disk(Path(base) / "disk", kb=8) as disk:
+                said = fill_up(compared, disk, step_kb=step_kb)
+                unclear = [m for m, hint in said if "No space" not in m or "free some" not in hint]
+                print(f"disk full {len(said)} times; unclear messages {len(unclear)}; ", end="")
+                print(f"half results {len(compared.wrong)}; ", end="")
+                print(f"identical afterwards: {same(compared, disk / 'store')}")
+                for line in (unclear + compared.wrong)[:10]:
+                    print("  " + line)
+        except PermissionError as error:
+            print(error)
+            sys.exit(0)
+    sys.exit(1 if unclear or compared.wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
