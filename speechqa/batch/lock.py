@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -17,6 +18,9 @@ from pathlib import Path
 
 from speechqa.errors import StoreError
 from speechqa.store.disk import writing
+
+WAIT_S = 2.0
+"""A killed process may take this long to be gone, and its lock with it."""
 
 
 @contextmanager
@@ -40,13 +44,11 @@ def hold(folder: Path | None) -> Iterator[None]:
     with writing(file):
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(descriptor):
             holder = os.read(descriptor, 200).decode("utf-8", "replace").strip() or "another run"
             raise StoreError(
                 f"{folder}: in use by {holder}", hint="wait for it to end, or use another --store"
-            ) from None
+            )
         stamp = datetime.now(UTC).isoformat(timespec="seconds")
         text = f"process {os.getpid()} on {socket.gethostname()} since {stamp}"
         with suppress(OSError):  # a full disk: the lock itself needs no space
@@ -55,3 +57,17 @@ def hold(folder: Path | None) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    """Take the lock; say whether that worked within the wait."""
+    until = time.monotonic() + WAIT_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.1)
+        else:
+            return True

@@ -20,14 +20,16 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
+from speechqa.errors import StoreError
 from speechqa.faults import CRASH_AT
 from speechqa.store import open_store
 from speechqa.store.check import check
 from tests.conftest import AUDIO, ROOT
 from tests.nights import canonical, cut, run_night
-from tests.torture.inline import forked, night_in
+from tests.torture.inline import begun, ended, forked, night_in
 
 CALLS = 5
 OPTIONS: dict = {"workers": 1, "vad": {"detector": "webrtc"}}
@@ -102,12 +104,10 @@ def at_random(compared: Compared, count: int, *, seed: int = 1, until: float = 1
         if time.monotonic() > until:
             return
         store = compared.base / f"random-{number}"
-        child = os.fork()
-        if child == 0:
-            os._exit(forked(night_in(compared.folder, store, **compared.options)) and 1)
+        child = begun(night_in(compared.folder, store, **compared.options))
         time.sleep(dice.uniform(0.0, length_s))
-        _kill_tree(child)
-        os.waitpid(child, 0)
+        os.kill(child, signal.SIGKILL)
+        ended(child)
         compared.judge(store, "parent")
 
 
@@ -144,18 +144,39 @@ def with_workers(compared: Compared, count: int, *, seed: int = 2, until: float 
         compared.judge(store, target)
 
 
+def pairs(compared: Compared, count: int, *, until: float = 1e18) -> None:
+    """Start two runs at once on one store: one does the work, the other says who holds it."""
+    for number in range(count):
+        if time.monotonic() > until:
+            return
+        store = compared.base / f"pair-{number}"
+        told = [compared.base / f"told-{number}-{side}" for side in "ab"]
+        runs = [begun(_one_of_two(compared, store, file)) for file in told]
+        for run in runs:
+            ended(run)
+        said = sorted(file.read_text("utf-8") for file in told)
+        if said[0] != "" or not (said[1] == "" or "in use by process" in said[1]):
+            compared.wrong.append(f"pair: {said}")
+        compared.judge(store, "pair")
+
+
+def _one_of_two(compared: Compared, store: Path, told: Path) -> Callable[[], object]:
+    def run() -> None:
+        before = time.monotonic()
+        try:
+            run_night([compared.folder], store, **compared.options)
+            told.write_text("")
+        except StoreError as error:
+            told.write_text(error.message + " (late)" * (time.monotonic() - before > 5))
+
+    return run
+
+
 def _seconds(compared: Compared) -> float:
     before = time.monotonic()
     forked(night_in(compared.folder, compared.base / "timing", **compared.options))
     shutil.rmtree(compared.base / "timing")
     return (time.monotonic() - before) * 1.1
-
-
-def _kill_tree(pid: int) -> None:
-    for child in _children(pid):
-        _kill_tree(child)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
 
 
 def _kill(process: subprocess.Popen[bytes], target: str) -> None:
@@ -203,6 +224,7 @@ def main() -> None:
     parser.add_argument("--steps", action="store_true", help="kill at every durable step")
     parser.add_argument("--random", type=int, default=0, metavar="N")
     parser.add_argument("--workers", type=int, default=0, metavar="N")
+    parser.add_argument("--pairs", type=int, default=0, metavar="N")
     parser.add_argument("--model", action="store_true", help="recognise with the shipped model")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=1e9, help="stop there, whatever N is")
@@ -218,6 +240,8 @@ def main() -> None:
             at_random(compared, given.random, seed=given.seed, until=until)
         if given.workers:
             with_workers(compared, given.workers, seed=given.seed, until=until)
+        if given.pairs:
+            pairs(compared, given.pairs, until=until)
         counts = ", ".join(f"{kind} {count}" for kind, count in sorted(compared.kinds.items()))
         print(f"killed: {counts}; wrong afterwards: {len(compared.wrong)}", end="; ")
         print(f"{time.monotonic() - before:.0f} s")

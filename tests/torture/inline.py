@@ -55,6 +55,11 @@ class Inline:
 
 def forked(work: Callable[[], object], *, environment: dict[str, str] | None = None) -> int:
     """Do `work` in a forked process without worker processes; return its exit code or -signal."""
+    return ended(begun(work, environment=environment))
+
+
+def begun(work: Callable[[], object], *, environment: dict[str, str] | None = None) -> int:
+    """Begin `work` in a forked process; return its id."""
     child = os.fork()
     if child == 0:
         code = 70
@@ -70,6 +75,11 @@ def forked(work: Callable[[], object], *, environment: dict[str, str] | None = N
         finally:
             sys.stdout.flush()
             os._exit(code)
+    return child
+
+
+def ended(child: int) -> int:
+    """Wait for a forked process; return its exit code or -signal."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
