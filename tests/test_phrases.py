@@ -262,3 +262,18 @@ def test_the_prefilter_loses_no_hit(spoken):
         assert sorted((h.first, h.last) for h in heard.find(key, "agent").hits) == sorted(
             (h.first, h.last) for h in alone
         )
+
+
+def test_wording_never_runs_across_a_turn_of_the_other_party():
+    def said(party, text, start):
+        return [
+            Word(party, start + 200 * i, start + 200 * i + 150, t, 0.9)
+            for i, t in enumerate(text.split())
+        ]
+
+    agent = said("agent", "can you", 0) + said("agent", "help me", 2500)
+    nod = said("customer", "mm yes", 700)
+    turn = said("customer", "i want to cancel it", 700)
+    ordered = lambda words: sorted(words, key=lambda word: word.start_ms)  # noqa: E731
+    assert Stream(ordered(agent + nod), "agent", "en").passages.data == b"can you help me"
+    assert Stream(ordered(agent + turn), "agent", "en").passages.data == b"can you\nhelp me"

@@ -20,6 +20,8 @@ from speechqa.transcript import Word, join_words
 
 UTTERANCE_PAUSE_MS = 600
 PASSAGE_PAUSE_MS = 3000
+OTHERS_WORDS = 3
+"""More words of the other party than this end a passage: no wording runs across a turn."""
 _NEWLINE = 10
 _FAR = 1 << 60
 
@@ -72,8 +74,12 @@ class Stream:
         parts_out, word_of, heard, count = self.tokens, self.word_of, self.words, 0
         last_end = -_FAR
         known = known_tokens(lang)
+        between = 0  # words of the other party since the last own one
         for word in words:
-            if (word.party != party and party != "any") or word.flag:
+            if word.flag:
+                continue
+            if word.party != party and party != "any":
+                between += 1
                 continue
             text = word.text
             parts = known.get(text)
@@ -84,8 +90,9 @@ class Stream:
             pause = word.start_ms - last_end
             if pause >= UTTERANCE_PAUSE_MS:
                 self.utterance_starts.append(len(parts_out))
-                if pause > PASSAGE_PAUSE_MS:
+                if pause > PASSAGE_PAUSE_MS or between > OTHERS_WORDS:
                     self._passage_starts.append(len(parts_out))
+            between = 0
             if word.end_ms > last_end:
                 last_end = word.end_ms
             self.first_token.append(len(parts_out))
