@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PRODUCT := $(VENV)/.product
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types check fixtures images model clean help
+.PHONY: demo test torture lint types check fixtures images model clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -32,6 +32,13 @@ fixtures: $(STAMP)  ## render the sample calls again (needs espeak-ng and flite)
 
 images: $(STAMP)  ## draw the documentation's pictures from the demo's store
 	$(BIN)/python docs/images.py speechqa-store
+
+torture: $(STAMP)  ## the reliability rows at full size, with figures; hours
+	$(BIN)/python -m tests.torture.poisons --calls 200 --drift 1000
+	$(BIN)/python -m tests.torture.crashes --steps --random 1000 --workers 99 --pairs 200
+	$(BIN)/python -m tests.torture.crashes --model --random 100
+	$(BIN)/python -m tests.torture.disks
+	$(BIN)/python -m tests.fuzz_audio --runs 100000 --jobs 2
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
