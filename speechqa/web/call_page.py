@@ -20,7 +20,6 @@ from speechqa.web.desk import Desk, call_for, person_of
 from speechqa.web.rows import Listed
 from speechqa.web.sound import ranged
 
-MARKS = {"violated": "✗", "met": "✓"}
 GRAVITY = {"critical": 0, "major": 1, "minor": 2}
 
 
@@ -96,7 +95,7 @@ def call_parts(desk: Desk, call: Listed) -> dict[str, Any]:
         "call": call,
         "facts": facts,
         "judged": judged,
-        "lane": lanes(facts, judged),
+        "lane": lanes(facts, judged, found),
         "turns": transcript(facts, found),
         "findings": found,
         "kept": [result for result in judged.results if result["outcome"] == "met"]
@@ -206,11 +205,12 @@ def transcript(facts: CallFacts, found: Sequence[Mapping[str, Any]]) -> list[dic
     return made
 
 
-def lanes(facts: CallFacts, judged: Assessment | None) -> dict[str, Any]:
+def lanes(
+    facts: CallFacts, judged: Assessment | None, found: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     """Return the two lanes as coordinates: waveform, talk, events, marks, axis."""
     length = facts.duration_ms
     events = judged.events if judged else []
-    hits = judged.hits if judged else []
     return {
         "parties": [
             {
@@ -231,15 +231,13 @@ def lanes(facts: CallFacts, judged: Assessment | None) -> dict[str, Any]:
         "masked": [draw.extent(a, b, length) for _, a, b in facts.masked],
         "marks": [
             {
-                "x": draw.place(hit["start_ms"], length),
-                "text": MARKS[hit["outcome"]],
-                "outcome": hit["outcome"],
-                "severity": hit["severity"],
-                "rule": hit["rule"],
-                "start_ms": hit["start_ms"],
+                "x": draw.place(one["start_ms"], length),
+                "severity": one["severity"],
+                "rule": one["rule"],
+                "start_ms": one["start_ms"],
             }
-            for hit in hits
-            if hit["outcome"] == "violated" and hit["start_ms"] is not None
+            for one in found
+            if one["start_ms"] is not None
         ],
         "axis": draw.axis(length),
         "bottom": 22 + 74 * max(1, len(facts.parties)),

@@ -261,7 +261,10 @@ def moments(
         row = columns.get(call.recorded.key)
         for hit in json.loads(row["hits"]) if row else ():
             spoken = hit.get("quote") and hit.get("start_ms") is not None
-            wanted = hit["outcome"] == ("met" if best else "violated")
+            rules = call.judged and (call.judged.met if best else call.judged.violated)
+            wanted = hit["outcome"] == ("met" if best else "violated") and hit["rule"] in (
+                rules or ()
+            )
             if spoken and wanted and not (best and str(hit["quote"]).startswith("[")):
                 order = (
                     bool(hit.get("fragile")),

@@ -109,12 +109,12 @@ class Searcher:
 
 
 def joined(texts: Iterable[str]) -> str:
-    """Return words as they are compared: lower case, no punctuation, one space between.
+    """Return words as they are compared: lower case, no punctuation.
 
     Examples
     --------
     >>> joined(["Thank", "you,", "您", "好"])
-    'thank you 您好'
+    'thank you您好'
     """
     return join_words(filter(None, (_NOISE.sub("", text.casefold()) for text in texts)))
 
