@@ -9,7 +9,10 @@ import pytest
 
 import speechqa.batch.run as run_module
 from speechqa.batch import local
+from speechqa.cli import run as command
 from speechqa.errors import StoreError
+from speechqa.faults import POISON
+from speechqa.pipeline.textless import BLANK
 from speechqa.store import open_store
 from speechqa.store.check import check
 from speechqa.store.disk import disk_error
@@ -182,3 +185,23 @@ def test_metrics_are_in_the_text_format_of_prometheus(inline, inbox, tmp_path):
             name, value = line.split(" ")
             assert name.partition("{")[0] in typed
             float(value)
+
+
+def test_trying_again_uses_the_metadata_and_the_settings_that_are_given(
+    inline, inbox, tmp_path, monkeypatch
+):
+    (inbox / "a.wav").rename(inbox / "a_POISON-error.wav")
+    table = tmp_path / "calls.csv"
+    table.write_text("file,agent_id\na_POISON-error.wav,Zoe\nb.wav,Al\n")
+    monkeypatch.setenv(POISON, "1")
+    first = run_night([inbox], tmp_path / "store", metadata=str(table), **FAST)
+    assert first.equation == "2 found = 1 scored + 1 quarantined"
+    monkeypatch.delenv(POISON)
+    monkeypatch.setenv("SPEECHQA_ASR__ENGINE", "stub")
+    monkeypatch.setenv("SPEECHQA_VAD__DETECTOR", "webrtc")
+    retry = ["status", "--retry", "--store", str(tmp_path / "store"), "--rulebook", "starter"]
+    assert command([*retry, "--metadata", str(table), "--no-text"]) == 0
+    calls = {os.path.basename(c.path): c for c in open_store(str(tmp_path / "store")).calls()}
+    again = calls["a_POISON-error.wav"]
+    assert (again.status, again.agent_id) == ("scored", "Zoe")
+    assert {word.text for word in again.words} <= {BLANK}

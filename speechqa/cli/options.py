@@ -35,7 +35,8 @@ def stored(uri: str | None) -> Store:
     from speechqa.settings import load_settings
     from speechqa.store import open_store
 
-    return open_store(load_settings(store={"path": uri}).store.path)
+    place = load_settings(store={"path": uri}).store
+    return open_store(place.path, storage_options=place.options)
 
 
 def print_json(value: Any) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from speechqa.cli.options import JsonOption, RulebookOption, StoreOption, page, print_json, stored
+
+if TYPE_CHECKING:
+    from speechqa.settings import Settings
 
 
 def status(
@@ -15,16 +18,38 @@ def status(
         bool, typer.Option("--retry", help="Process refused and quarantined recordings again.")
     ] = False,
     rulebook: RulebookOption = None,
+    model: Annotated[
+        str | None, typer.Option(help="With --retry: model, as given to the run.")
+    ] = None,
+    metadata: Annotated[
+        str | None, typer.Option(help="With --retry: CSV, as given to the run.", metavar="CSV")
+    ] = None,
+    name_pattern: Annotated[
+        str | None, typer.Option(help="With --retry: as given to the run.", metavar="REGEX")
+    ] = None,
+    no_text: Annotated[
+        bool, typer.Option("--no-text", help="With --retry: keep no words, as in the run.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Account for every recording in the store: how many ended how, and why.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
 
       speechqa status --store night
+
+      speechqa status --store night --retry --metadata calls.csv
     """
     if retry:
-        raise typer.Exit(_retry(store, rulebook))
+        from speechqa.settings import load_settings
+
+        settings = load_settings(
+            store={"path": store},
+            rules={"rulebook": rulebook},
+            asr={"model": model},
+            privacy={"keep_text": False if no_text else None},
+        )
+        raise typer.Exit(_retry(settings, metadata, name_pattern))
     from speechqa.store.integrity import integrity
 
     report = integrity(stored(store))
@@ -55,24 +80,23 @@ def _print(report: dict[str, Any]) -> None:
     console.print("try refused and quarantined ones again with: speechqa status --retry")
 
 
-def _retry(uri: str | None, rulebook: str | None) -> int:
+def _retry(settings: Settings, metadata: str | None, name_pattern: str | None) -> int:
     from speechqa.batch.run import Run
     from speechqa.cli.options import talk
     from speechqa.metadata import MetadataReader
     from speechqa.rulebook import load
-    from speechqa.settings import load_settings
     from speechqa.store import open_store
     from speechqa.store.integrity import AGAIN, integrity
     from speechqa.store.plain import path_of_text
 
-    settings = load_settings(store={"path": uri}, rules={"rulebook": rulebook})
-    open_ = open_store(settings.store.path)
+    open_ = open_store(settings.store.path, storage_options=settings.store.options)
     paths = [row["path"] for row in integrity(open_).troubled if row["status"] in AGAIN]
     if not paths:
         talk().print("nothing to try again")
         return 0
     book = load(settings.rules.rulebook, settings.rules)
-    run = Run(settings, book, open_, MetadataReader(), retry=frozenset(AGAIN))
+    reader = MetadataReader(metadata, name_pattern)
+    run = Run(settings, book, open_, reader, retry=frozenset(AGAIN))
     report = run.over([path_of_text(path) for path in paths])
     talk().print(report.equation)
     return report.exit_code
