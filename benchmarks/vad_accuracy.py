@@ -57,7 +57,7 @@ TUNING_VOICES = {
     "espeak:cmn-latn-pinyin+m1",
     "espeak:cmn-latn-pinyin+m3",
 }
-SETS = {"tuning": 0, "reported": 1000}
+SETS = {"tuning": 0, "reported": 2000}
 
 Samples = NDArray[np.float32]
 Detector = Callable[[Samples], list[IntervalArray]]
