@@ -44,6 +44,7 @@ def serve(
       speechqa serve --store night --supervisor Priya --supervisor Sven --agent AnnaP
     """
     import socket
+    import threading
 
     import uvicorn
 
@@ -88,6 +89,7 @@ def serve(
         ws="none",
         timeout_graceful_shutdown=3,
     )
+    threading.Thread(target=app.state.warm, daemon=True).start()
     uvicorn.Server(config).run(sockets=[listening])
 
 

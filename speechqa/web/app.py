@@ -91,7 +91,7 @@ def create_app(
     def failed(request: Request, error: Exception) -> Response:
         return _failed(desk, request, error)
 
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=[Middleware(Guard, access=access, hosts=tuple(hosts))],
         exception_handlers={
@@ -102,6 +102,8 @@ def create_app(
             ),
         },
     )
+    app.state.warm = pages.warm
+    return app
 
 
 def _failed(desk: Desk, request: Request, error: Exception) -> Response:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from speechqa.rulebook import Rulebook
+from speechqa.rulebook.sentence import rule_sentence
 from speechqa.settings import Settings
 from speechqa.web import figures, languages, verdicts
 from speechqa.web.access import Access, AccessLog, Person
@@ -23,6 +25,7 @@ from speechqa.web.snapshot import Library, Snapshot
 from speechqa.web.sound import Sounds
 
 KEPT_FIGURES = 200
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,14 @@ class Desk:
         """The section's title."""
         return self._sections.get(section, section)
 
+    def sentence(self, rule: str) -> str:
+        """The rule as a sentence; empty where the loaded rulebook does not know it."""
+        return self._sentences.get(rule, "")
+
+    @cached_property
+    def _sentences(self) -> dict[str, str]:
+        return {rule.id: rule_sentence(rule) for rule in self.book.call_rules}
+
     def rule(self, rule: str) -> Any:
         """The rule with this id in the loaded rulebook, or None."""
         return self._rules.get(rule)
@@ -107,37 +118,51 @@ class Desk:
 
     def corrected(self, picture: Snapshot) -> Corrected:
         """Return the points of the calls that people's verdicts change."""
-        found = picture.cache.get("corrected")
-        if found is None:
-            found = {}
-            for key, reviews in picture.reviews.items():
-                call = picture.by_key.get(key)
-                if call is None or "overturn" not in verdicts.standing(reviews).values():
-                    continue
-                judged = self.library.assessment(call)
-                new = judged and verdicts.adjusted(judged, reviews, self.fails)
-                if new:
-                    found[key] = (new.points, new.potential)
-            picture.cache["corrected"] = found
+        return self.kept(picture, "corrected", lambda: self._corrected(picture))
+
+    def _corrected(self, picture: Snapshot) -> Corrected:
+        found = {}
+        for key, reviews in picture.reviews.items():
+            call = picture.by_key.get(key)
+            if call is None or "overturn" not in verdicts.standing(reviews).values():
+                continue
+            judged = self.library.assessment(call)
+            new = judged and verdicts.adjusted(judged, reviews, self.fails)
+            if new:
+                found[key] = (new.points, new.potential)
         return found
+
+    def kept(self, picture: Snapshot, key: Hashable, make: Callable[[], Made]) -> Made:
+        """Return what `make` makes of a picture, made once per picture and key."""
+        if key not in picture.cache:
+            if len(picture.cache) > KEPT_FIGURES:
+                picture.cache.clear()
+            picture.cache[key] = make()
+        return cast(Made, picture.cache[key])
+
+    def rule_counts(self, picture: Snapshot, choice: Choice) -> dict[str, dict[str, int]]:
+        """Return how often each rule was broken and met on the chosen calls."""
+        return self.kept(
+            picture,
+            ("rules", choice),
+            lambda: figures.rule_counts(self.chosen(picture, choice)),
+        )
 
     def chosen(self, picture: Snapshot, choice: Choice) -> list[Listed]:
         """Return the chosen calls."""
-        key = ("calls", choice)
-        if key not in picture.cache:
-            _make_room(picture.cache)
-            picture.cache[key] = [call for call in picture.calls if choice.takes(call)]
-        return picture.cache[key]  # type: ignore[no-any-return]
+        return self.kept(
+            picture,
+            ("calls", choice),
+            lambda: [call for call in picture.calls if choice.takes(call)],
+        )
 
     def cards(self, picture: Snapshot, choice: Choice) -> list[figures.Card]:
         """Return the chosen calls' cards by agent."""
-        key = ("cards", choice)
-        if key not in picture.cache:
-            _make_room(picture.cache)
-            picture.cache[key] = figures.cards(
-                self.chosen(picture, choice), self.corrected(picture)
-            )
-        return picture.cache[key]  # type: ignore[no-any-return]
+        return self.kept(
+            picture,
+            ("cards", choice),
+            lambda: figures.cards(self.chosen(picture, choice), self.corrected(picture)),
+        )
 
 
 def person_of(request: Request) -> Person:
@@ -182,8 +207,3 @@ def call_url(call: Listed, at_ms: int | None = None) -> str:
 def agent_url(agent: str) -> str:
     """Return an agent's lasting address."""
     return "/agents/" + quote(agent, safe="")
-
-
-def _make_room(cache: dict[Any, Any]) -> None:
-    if len(cache) > KEPT_FIGURES:
-        cache.clear()

@@ -9,13 +9,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from speechqa.rulebook.sentence import rule_sentence
 from speechqa.scorecard import NOBODY, RANKED_FROM
 from speechqa.store.integrity import integrity
 from speechqa.web import draw, figures, verdicts
 from speechqa.web.desk import Desk, agent_url, choice_of, person_of, supervisor
 from speechqa.web.figures import Choice
+from speechqa.web.rows import Listed
 from speechqa.web.search import Searcher
+from speechqa.web.snapshot import Snapshot
 
 SHOWN_CALLS = 300
 SHOWN_DAYS = 31
@@ -44,14 +45,7 @@ class Pages:
         picture, choice = self._desk.library.snapshot(), choice_of(request)
         cards = self._desk.cards(picture, choice)
         calls = self._desk.chosen(picture, choice)
-        key = ("team", choice)
-        if key not in picture.cache:
-            heat = figures.heat(calls)
-            picture.cache[key] = {
-                "heat": {day: heat[day] for day in list(heat)[-SHOWN_DAYS:]},
-                "whole": figures.card("", calls, self._desk.corrected(picture)),
-                "attention": figures.attention(calls),
-            }
+        whole = self._desk.kept(picture, ("team", choice), lambda: self._whole(picture, choice))
         self._desk.log.note(person, "view", "team")
         return self._desk.page(
             request,
@@ -64,8 +58,18 @@ class Pages:
             ranked_from=RANKED_FROM,
             shown=SHOWN_ATTENTION,
             found=len(calls),
-            **picture.cache[key],
+            **whole,
         )
+
+    def _whole(self, picture: Snapshot, choice: Choice) -> dict[str, Any]:
+        """Return the figures of all chosen calls together."""
+        calls = self._desk.chosen(picture, choice)
+        heat = figures.heat(calls)
+        return {
+            "heat": {day: heat[day] for day in list(heat)[-SHOWN_DAYS:]},
+            "whole": figures.card("", calls, self._desk.corrected(picture)),
+            "attention": figures.attention(calls),
+        }
 
     def agent(self, request: Request) -> Response:
         """Show one agent: score over time, sections, moments, calls, the team beside."""
@@ -79,41 +83,58 @@ class Pages:
         own = [call for call in team_calls if call.agent == wanted]
         if not own and not any(call.agent == wanted for call in picture.calls):
             raise HTTPException(404)
-        queues = {call.recorded.queue for call in own}
-        same = [c for c in team_calls if c.recorded.queue in queues and c.agent != wanted]
-        corrected = self._desk.corrected(picture)
-        card = figures.card(name, own, corrected)
-        hits = self._desk.library.columns(own[:SHOWN_CALLS], "assessments", ["hits"])
+        made = self._desk.kept(
+            picture, ("agent", name, others), lambda: self._one(picture, name, own, team_calls)
+        )
         self._desk.log.note(person, "view", f"agent {name}")
         return self._desk.page(
             request,
             "agent.html",
-            card=card,
             ranked=next(
                 (c.rank for c in self._desk.cards(picture, others) if c.name == name), None
             ),
-            others=figures.card("", same, corrected),
-            queues=sorted(queue for queue in queues if queue),
             choice=choice,
             options=self._options(picture),
-            chart=draw.chart(card.days),
-            sections=self._sections([card]),
-            counts=self._met_and_due(own),
-            worst=figures.moments(own[:SHOWN_CALLS], hits, best=False),
-            best=figures.moments(own[:SHOWN_CALLS], hits, best=True),
             calls=own[:SHOWN_CALLS],
             found=len(own),
-            corrected=corrected,
+            corrected=self._desk.corrected(picture),
+            **made,
         )
+
+    def _one(
+        self, picture: Snapshot, name: str, own: list[Listed], team_calls: list[Listed]
+    ) -> dict[str, Any]:
+        """Return one agent's figures, and those of the others on the same queues."""
+        queues = {call.recorded.queue for call in own}
+        agent = "" if name == NOBODY else name
+        same = [c for c in team_calls if c.recorded.queue in queues and c.agent != agent]
+        corrected = self._desk.corrected(picture)
+        card = figures.card(name, own, corrected)
+        hits = self._desk.library.columns(own[:SHOWN_CALLS], "assessments", ["hits"])
+        return {
+            "card": card,
+            "others": figures.card("", same, corrected),
+            "queues": sorted(queue for queue in queues if queue),
+            "chart": draw.chart(card.days),
+            "sections": self._sections([card]),
+            "counts": self._met_and_due(own),
+            "worst": figures.moments(own[:SHOWN_CALLS], hits, best=False),
+            "best": figures.moments(own[:SHOWN_CALLS], hits, best=True),
+        }
+
+    def warm(self) -> None:
+        """Read what the first visitors would wait for."""
+        picture = self._desk.library.snapshot()
+        self._desk.cards(picture, Choice())
+        self._searcher.search(picture.calls, "speechqa")
+        if picture.calls:
+            self._desk.library.columns(picture.calls, "assessments", ["key"])
 
     def rules(self, request: Request) -> Response:
         """Show each rule as a sentence, how often it hits, and what people say of it."""
         person = supervisor(request)
         picture, choice = self._desk.library.snapshot(), choice_of(request)
-        key = ("rules", choice)
-        if key not in picture.cache:
-            picture.cache[key] = figures.rule_counts(self._desk.chosen(picture, choice))
-        counts = picture.cache[key]
+        counts = self._desk.rule_counts(picture, choice)
         precision = verdicts.precisions(picture.reviews)
         agreement = verdicts.agreements(picture.reviews)
         sections: dict[str, list[dict[str, Any]]] = {}
@@ -123,7 +144,7 @@ class Pages:
                 {
                     "id": rule.id,
                     "title": rule.title or rule.id,
-                    "sentence": rule_sentence(rule),
+                    "sentence": self._desk.sentence(rule.id),
                     "severity": rule.severity,
                     "counts": found,
                     "judged": found["violated"] + found["met"],
@@ -156,8 +177,8 @@ class Pages:
             "rule.html",
             name=name,
             rule=rule,
-            sentence=rule_sentence(rule) if rule else "",
-            counts=figures.rule_counts(picture.calls).get(name, Counter()),
+            sentence=self._desk.sentence(name),
+            counts=self._desk.rule_counts(picture, Choice()).get(name, Counter()),
             violated=self._examples(hit, name, "violated"),
             met=self._examples(kept, name, "met"),
             precision=verdicts.precisions(picture.reviews).get(name),
@@ -168,13 +189,10 @@ class Pages:
         """Show the integrity report: every recording accounted for."""
         person = supervisor(request)
         picture = self._desk.library.snapshot()
-        if "night" not in picture.cache:
-            picture.cache["night"] = integrity(self._desk.library.store)
+        report = self._desk.kept(picture, "night", lambda: integrity(self._desk.library.store))
         by_path = {call.recorded.path: call for call in picture.calls}
         self._desk.log.note(person, "view", "night")
-        return self._desk.page(
-            request, "night.html", report=picture.cache["night"], by_path=by_path
-        )
+        return self._desk.page(request, "night.html", report=report, by_path=by_path)
 
     def search(self, request: Request) -> Response:
         """Find words over all transcripts."""
@@ -196,17 +214,15 @@ class Pages:
             options=self._options(picture),
         )
 
-    def _options(self, picture: Any) -> dict[str, list[str]]:
-        if "options" not in picture.cache:
-            picture.cache["options"] = figures.options(picture.calls)
-        return dict(picture.cache["options"])
+    def _options(self, picture: Snapshot) -> dict[str, list[str]]:
+        return self._desk.kept(picture, "options", lambda: figures.options(picture.calls))
 
     def _sections(self, cards: list[figures.Card]) -> list[str]:
         used = {name for card in cards for name in card.sections}
         known = self._desk.section_order
         return [name for name in known if name in used] + sorted(used - set(known))
 
-    def _met_and_due(self, calls: list[Any]) -> dict[str, dict[str, int]]:
+    def _met_and_due(self, calls: list[Listed]) -> dict[str, dict[str, int]]:
         """Return section to how often its rules were met and judged."""
         found: dict[str, dict[str, int]] = {}
         for name, counts in figures.rule_counts(calls).items():
@@ -216,7 +232,7 @@ class Pages:
             own["due"] += counts["met"] + counts["violated"]
         return found
 
-    def _examples(self, calls: list[Any], rule: str, outcome: str) -> list[Any]:
+    def _examples(self, calls: list[Listed], rule: str, outcome: str) -> list[Any]:
         import json
 
         shown = calls[: EXAMPLES * 4]
