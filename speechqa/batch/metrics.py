@@ -27,7 +27,7 @@ def metrics_text(report: RunReport, *, ended_at_s: float) -> str:
     --------
     >>> from collections import Counter
     >>> report = RunReport("r", 2, 0, 0, Counter(scored=2), {}, 60.0, 6.0, False)
-    >>> [line for line in metrics_text(report, ended_at_s=9.0).splitlines() if "scored" in line]
+    >>> [line for line in metrics_text(report, ended_at_s=9.0).splitlines() if '"scored"' in line]
     ['speechqa_run_recordings{outcome="scored"} 2']
     """
     single = {
