@@ -160,6 +160,7 @@ def export(state: Path, tokenizer_path: Path, out: Path) -> None:
         "short_windows": True,
         "max_window_s": WINDOW_S,
         "max_pieces": 1,
+        "trust_no_speech": True,
         "languages": ["en", "zh"],
     }
     (out / "speechqa.json").write_text(json.dumps(card, indent=1) + "\n")
