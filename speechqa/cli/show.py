@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from speechqa.pipeline import Assessment, CallFacts
 
+SEVERITIES = ("critical", "major", "minor")
 HIT_STYLE = {"critical": "bold red", "major": "red", "minor": "yellow"}
 
 
@@ -198,52 +199,55 @@ def within(value: float | None, good: tuple[float | None, float | None]) -> bool
 
 
 def _hits(judged: Assessment) -> Iterator[RenderableType]:
-    from rich.markup import escape
+    """Yield the violations: a row per rule, the gravest first, each with its first evidence."""
     from rich.table import Table
 
-    titles = {result["rule"]: result for result in judged.results}
-    wrong = [hit for hit in judged.hits if hit["outcome"] == "violated"]
-    silent = [
-        r
-        for r in judged.results
-        if r["outcome"] == "violated" and not any(h["rule"] == r["rule"] for h in wrong)
-    ]
+    violated = [result for result in judged.results if result["outcome"] == "violated"]
     yield ""
-    if not wrong and not silent:
+    if not violated:
         yield "[green]no violation found[/green]"
         return
-    table = Table(
-        "rule", "severity", "at", "party", "what", title="Violations", title_justify="left"
-    )
-    for hit in wrong:
-        result = titles.get(hit["rule"], {})
-        fragile = " (fragile: a person should listen)" if hit.get("fragile") else ""
-        severity = hit["severity"]
-        table.add_row(
-            hit["rule"],
-            f"[{HIT_STYLE.get(severity, '')}]{severity}[/]",
-            clock(hit["start_ms"]),
-            hit["party"] or "",
-            f"“{escape(hit['quote'])}”{fragile}"
-            if hit["quote"]
-            else escape(result.get("reason") or ""),
-        )
-    for result in silent:
+    table = Table(title="Violations", title_justify="left")
+    table.add_column("rule", overflow="fold", min_width=18)
+    for name in ("severity", "at", "party"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("what", overflow="fold")
+    rows = [(result, _evidence(judged, result["rule"])) for result in violated]
+    rows.sort(key=lambda row: (SEVERITIES.index(row[0]["severity"]), _first_ms(row[1])))
+    for result, hits in rows:
         severity = result["severity"]
+        first = hits[0] if hits else None
         table.add_row(
             result["rule"],
             f"[{HIT_STYLE.get(severity, '')}]{severity}[/]",
-            "",
-            "",
-            escape(result["reason"] or f"met {result['met']:g} of {result['due']:g}"),
+            clock(first["start_ms"]) if first else "",
+            (first["party"] or "") if first else "",
+            _what(result, hits),
         )
     yield table
 
 
-def _quoted(hit: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+def _evidence(judged: Assessment, rule: str) -> list[Mapping[str, Any]]:
+    """Return a violated rule's hits, one per place, in order of time."""
+    hits = [hit for hit in judged.hits if hit["rule"] == rule and hit["outcome"] == "violated"]
+    places = {(hit["start_ms"], hit["end_ms"]): hit for hit in reversed(hits)}
+    return [places[place] for place in sorted(places)]
+
+
+def _first_ms(hits: Sequence[Mapping[str, Any]]) -> float:
+    return float(hits[0]["start_ms"]) if hits else float("inf")
+
+
+def _what(result: Mapping[str, Any], hits: Sequence[Mapping[str, Any]]) -> str:
     from rich.markup import escape
 
-    return f"“{escape(hit['quote'])}”" if hit["quote"] else escape(result.get("reason") or "")
+    quotes = list(dict.fromkeys(hit["quote"] for hit in hits if hit["quote"]))
+    text = escape(f"“{quotes[0]}”") if quotes else ""
+    if len(hits) > 1:
+        text += f" and {len(hits) - 1} more" if quotes else ""
+    reason = result["reason"] or f"met {result['met']:g} of {result['due']:g}"
+    text = text or escape(reason)
+    return text + (" (fragile: a person should listen)" if result["fragile"] else "")
 
 
 def _transcript(facts: CallFacts, hits: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
