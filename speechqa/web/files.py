@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from speechqa.store import Store
 
-KEPT_BYTES = 1 << 30
+KEPT_BYTES = 4 << 30
 Piece = TypeVar("Piece")
 
 
@@ -53,8 +53,8 @@ class TableFiles(Generic[Piece]):
         self._fragments: dict[str, Any] = {}
         self._schema: pa.Schema | None = None
         self._pieces: dict[str, Piece] = {}
-        self._whole: OrderedDict[str, pa.Table] = OrderedDict()
-        self._lock = threading.Lock()
+        self._whole: OrderedDict[tuple[str, tuple[str, ...]], pa.Table] = OrderedDict()
+        self._reading = threading.Lock()
 
     def refresh(self) -> bool:
         """Look for a new version; return whether the files changed."""
@@ -71,10 +71,10 @@ class TableFiles(Generic[Piece]):
                 pieces[path] = self._extract(rows)
             else:
                 pieces[path] = self._pieces[path]
-        with self._lock:
+        with self._reading:
             self._fragments, self._pieces = fragments, pieces
-            for path in self._whole.keys() - fragments.keys():
-                del self._whole[path]
+            for key in [key for key in self._whole if key[0] not in fragments]:
+                del self._whole[key]
         return True
 
     def pieces(self) -> Iterator[tuple[str, Piece]]:
@@ -86,21 +86,25 @@ class TableFiles(Generic[Piece]):
         rows = self.rows(path)
         return None if rows is None else dict(rows.slice(place, 1).to_pylist()[0])
 
-    def rows(self, path: str) -> pa.Table | None:
-        """Return all rows of one file; None when it has left the table meanwhile."""
-        with self._lock:
-            if path in self._whole:
-                self._whole.move_to_end(path)
-                return self._whole[path]
+    def rows(self, path: str, columns: tuple[str, ...] = ()) -> pa.Table | None:
+        """Return one file's rows, all columns or some; None when it has left the table meanwhile.
+
+        One reader reads at a time: the others then find what it has read.
+        """
+        key = (path, columns)
+        with self._reading:
+            if key in self._whole:
+                self._whole.move_to_end(key)
+                return self._whole[key]
             fragment, schema = self._fragments.get(path), self._schema
-        if fragment is None:
-            return None
-        table = fragment.to_table(schema=schema)
-        with self._lock:
-            self._whole[path] = table
+            if fragment is None:
+                return None
+            wanted = list(columns) or None
+            table = fragment.to_table(schema=schema, columns=wanted)
+            self._whole[key] = table
             while len(self._whole) > 1 and self._held() > self._kept_bytes:
                 self._whole.popitem(last=False)
-        return table
+            return table
 
     def _held(self) -> int:
         return sum(int(table.nbytes) for table in self._whole.values())

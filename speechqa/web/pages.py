@@ -128,7 +128,9 @@ class Pages:
         self._desk.cards(picture, Choice())
         self._searcher.search(picture.calls, "speechqa")
         if picture.calls:
-            self._desk.library.columns(picture.calls, "assessments", ["key"])
+            self._desk.library.columns(picture.calls[:1], "assessments", ["hits"])
+            self._desk.library.assessment(picture.calls[0])
+            self._desk.library.facts(picture.calls[0])
 
     def rules(self, request: Request) -> Response:
         """Show each rule as a sentence, how often it hits, and what people say of it."""

@@ -137,10 +137,10 @@ class Library:
                 wanted[call.judged_in].append((call.judged.place, call.recorded.key))
         found: dict[str, dict[str, Any]] = {}
         for path, places in wanted.items():
-            rows = files.rows(path)
+            rows = files.rows(path, tuple(names))
             if rows is None:
                 continue
-            taken = rows.select(names).take([place for place, _ in places]).to_pylist()
+            taken = rows.take([place for place, _ in places]).to_pylist()
             found |= {key: row for (_, key), row in zip(places, taken, strict=True)}
         return found
 
