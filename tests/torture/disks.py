@@ -60,8 +60,8 @@ def run_on(compared: Compared, store: Path) -> tuple[str, str]:
 
 
 def halves(store: Path) -> list[str]:
-    """Return what is wrong with what is stored, where there is a store at all."""
-    if not all((store / name / "_delta_log").is_dir() for name in TABLES):
+    """Return what is wrong with what is stored, once all tables of the store have been made."""
+    if not all(any((store / name / "_delta_log").glob("*.json")) for name in TABLES):
         return []
     return [f"{f.table} {f.key}: {f.kind} {f.detail}" for f in check(open_store(str(store)))]
 
