@@ -95,7 +95,7 @@ def sentence_sets(lang: str, *, dev: bool, count: int) -> dict[str, list[str]]:
 def measure_sentences(model: Any, arguments: argparse.Namespace) -> None:
     """Print error rates, word starts, language detection and calibration."""
     all_words, detected, asked = Tally(), 0, 0
-    for lang in ("en", "zh"):
+    for lang in arguments.lang:
         sets = sentence_sets(lang, dev=arguments.dev, count=arguments.count)
         rows = [(name, VOICES[lang], texts) for name, texts in sets.items()]
         rows.append(("free, unheard voices", UNHEARD_VOICES[lang], sets["free"][:60]))
@@ -198,6 +198,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=ROOT / "models" / "speechqa-tiny")
     parser.add_argument("--only", nargs="+", default=["sentences", "sounds", "calls"])
+    parser.add_argument("--lang", nargs="+", default=["en", "zh"], help="of the sentences")
     parser.add_argument("--dev", action="store_true", help="free text from the training source")
     parser.add_argument("--count", type=int, default=220, help="sentences per set")
     parser.add_argument("--beam", type=int, default=5)
