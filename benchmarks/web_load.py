@@ -30,6 +30,7 @@ def click(base: str, cookies: httpx.Cookies, until: float, think_s: float, seen:
             time.sleep(draw.uniform(0.5, 1.5) * think_s)
             return answer.text
 
+        time.sleep(draw.uniform(0, 2 * think_s))  # people do not arrive in step
         while time.monotonic() < until:
             agents = re.findall(r'href="(/agents/[^"]+)"', get("team", "/"))
             calls = re.findall(r'href="(/calls/[^"#]+)"', get("agent", draw.choice(agents)))

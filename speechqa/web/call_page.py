@@ -77,7 +77,8 @@ class CallPages:
             return explain_score(judged)
         results = {result["rule"]: result for result in judged.results} if judged else {}
         if judged is not None and name in results:
-            return explain_rule(judged, results[name], self._desk.book)
+            desk = self._desk
+            return explain_rule(facts, judged, results[name], desk.book, desk.settings.timing)
         near = difflib.get_close_matches(name, [*MEASURES, *results], n=1)
         raise HTTPException(404, "no such figure here" + (f"; nearest: {near[0]}" if near else ""))
 

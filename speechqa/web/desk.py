@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import escape
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -26,6 +27,8 @@ from speechqa.web.sound import Sounds
 
 KEPT_FIGURES = 200
 Made = TypeVar("Made")
+_NAME = "\ue000name\ue001"
+"""Stands for the reader's name in a page that is kept."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +69,31 @@ class Desk:
 
     def page(self, request: Request, template: str, status: int = 200, **known: Any) -> Response:
         """Render a page in the reader's language."""
+        text = self._text(request, template, person_of(request), known)
+        return HTMLResponse(text.encode("utf-8", "replace"), status, {"Vary": "Accept-Language"})
+
+    def shared_page(
+        self, request: Request, template: str, picture: Snapshot, make: Callable[[], dict[str, Any]]
+    ) -> Response:
+        """Render a page once per picture for all who ask for it; only their name differs."""
+        person = person_of(request)
+        nobody = Person(person.role, _NAME)
+        language = languages.speaker(request.headers.get("accept-language", "")).language
+        key = (template, person.role, language, request.url.path, request.url.query)
+        text = self.kept(picture, key, lambda: self._text(request, template, nobody, make()))
+        own = text.replace(_NAME, str(escape(person.name)))
+        return HTMLResponse(own.encode("utf-8", "replace"), 200, {"Vary": "Accept-Language"})
+
+    def _text(self, request: Request, template: str, person: Person, known: dict[str, Any]) -> str:
         say = languages.speaker(request.headers.get("accept-language", ""))
-        text = self.templates.get_template(template).render(
+        return self.templates.get_template(template).render(
             t=say,
             lang=say.language,
-            person=person_of(request),
+            person=person,
             path=request.url.path,
             query=urlencode([(k, v) for k, v in request.query_params.multi_items() if v]),
             **known,
         )
-        return HTMLResponse(text.encode("utf-8", "replace"), status, {"Vary": "Accept-Language"})
 
     def rule_title(self, rule: str) -> str:
         """The rule's title; its id where the loaded rulebook does not know it."""

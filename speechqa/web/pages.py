@@ -43,23 +43,24 @@ class Pages:
         if person.role == "agent":
             return RedirectResponse(agent_url(person.name), 303)
         picture, choice = self._desk.library.snapshot(), choice_of(request)
-        cards = self._desk.cards(picture, choice)
-        calls = self._desk.chosen(picture, choice)
-        whole = self._desk.kept(picture, ("team", choice), lambda: self._whole(picture, choice))
         self._desk.log.note(person, "view", "team")
-        return self._desk.page(
-            request,
-            "team.html",
-            cards=cards,
-            choice=choice,
-            options=self._options(picture),
-            sections=self._sections(cards),
-            sparkline=draw.sparkline,
-            ranked_from=RANKED_FROM,
-            shown=SHOWN_ATTENTION,
-            found=len(calls),
-            **whole,
+        return self._desk.shared_page(
+            request, "team.html", picture, lambda: self._team(picture, choice)
         )
+
+    def _team(self, picture: Snapshot, choice: Choice) -> dict[str, Any]:
+        cards = self._desk.cards(picture, choice)
+        return {
+            "cards": cards,
+            "choice": choice,
+            "options": self._options(picture),
+            "sections": self._sections(cards),
+            "sparkline": draw.sparkline,
+            "ranked_from": RANKED_FROM,
+            "shown": SHOWN_ATTENTION,
+            "found": len(self._desk.chosen(picture, choice)),
+            **self._whole(picture, choice),
+        }
 
     def _whole(self, picture: Snapshot, choice: Choice) -> dict[str, Any]:
         """Return the figures of all chosen calls together."""
