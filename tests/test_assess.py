@@ -116,3 +116,24 @@ def test_nobody_is_accused_where_the_channels_seem_swapped(book):
     found, _ = outcomes(book, call(checks=(swapped,)))
     assert "violated" not in found.values()
     assert found["swears"] == "unknown"
+
+
+def test_answers_that_hang_on_poorly_heard_words_are_unknown(book):
+    from dataclasses import replace
+
+    clean = call("hello damn you")
+    poor = tuple(
+        replace(word, flag="low-confidence") if word.text in ("hello", "damn") else word
+        for word in clean.words
+    )
+    found, _ = outcomes(book, replace(clean, words=poor))
+    assert (found["greets"], found["swears"]) == ("unknown", "unknown")
+
+
+def test_words_from_loops_decide_nothing(book):
+    from dataclasses import replace
+
+    clean = call("hello damn you")
+    looped = tuple(replace(word, flag="loop") for word in clean.words)
+    found, _ = outcomes(book, replace(clean, words=looped))
+    assert found["swears"] != "violated"

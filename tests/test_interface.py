@@ -136,3 +136,23 @@ def test_an_unknown_language_is_a_usage_error_that_lists_the_known_ones(calls, t
     said = capfd.readouterr().err
     assert "klingon" in said
     assert "zh" in said
+
+
+def test_the_page_lists_every_command_and_no_other():
+    from typer.main import get_command
+
+    from speechqa.cli.app import app
+
+    listed = set(re.findall(r"^\| `(\w+)", PAGE.split("## Commands")[1], re.M))
+    assert listed == set(get_command(app).commands)
+
+
+def test_every_relative_link_of_the_documentation_leads_to_a_file():
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    broken = [
+        f"{page.name}: {link}"
+        for page in pages
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+        if not (page.parent / link).exists()
+    ]
+    assert broken == []

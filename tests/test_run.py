@@ -157,3 +157,44 @@ def test_a_killed_run_goes_on_where_it_was(finished, folder, tmp_path, delay_s):
     report = run_night([folder], tmp_path / "store")
     assert report.counts == Counter(scored=9)
     assert canonical(tmp_path / "store") == canonical(store)
+
+
+def test_a_run_without_the_table_erases_no_metadata(calls, tmp_path):
+    cut(calls[0], tmp_path / "a.wav")
+    table = tmp_path / "calls.csv"
+    table.write_text("file,agent_id,queue,site\na.wav,Zoe,billing,north\n")
+    run_night([tmp_path / "a.wav"], tmp_path / "store", metadata=str(table))
+    run_night([tmp_path / "a.wav"], tmp_path / "store")
+    (facts,) = open_store(str(tmp_path / "store")).calls()
+    assert (facts.agent_id, facts.queue, dict(facts.metadata)) == (
+        "Zoe",
+        "billing",
+        {"site": "north"},
+    )
+
+
+def test_a_name_that_is_no_utf8_is_known_the_second_time(calls, tmp_path):
+    inbox = tmp_path / "in"
+    inbox.mkdir()
+    cut(calls[0], inbox / "plain.wav")
+    os.rename(inbox / "plain.wav", os.fsencode(inbox) + b"/caf\xe9.wav")
+    run_night([inbox], tmp_path / "store")
+    again = run_night([inbox], tmp_path / "store")
+    assert (again.known, again.same_content) == (1, 0)
+
+
+def test_hostile_names_are_shown_safely_everywhere(calls, tmp_path, capsys):
+    from speechqa.cli import run as command
+
+    inbox = tmp_path / "in"
+    inbox.mkdir()
+    cut(calls[0], inbox / "[b]a.wav")
+    text_file(inbox / "x]\n.wav")
+    table = tmp_path / "calls.csv"
+    table.write_text("file,agent_id,queue\n[b]a.wav,Bob [/b],q[/q]\n")
+    run_night([inbox], tmp_path / "store", metadata=str(table))
+    for arguments in (["status"], ["status", "--calls"], ["scorecard"], ["show", "[b]a"]):
+        assert command([*arguments, "--store", str(tmp_path / "store")]) == 0
+    shown = capsys.readouterr().out
+    assert "Bob [/b]" in shown
+    assert r"x]\x0a.wav" in shown.replace("\n", "").replace("│", "").replace(" ", "")

@@ -7,15 +7,18 @@ that a night of known calls is skipped without being read.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from speechqa import audio
-from speechqa.errors import CallError
+from speechqa.errors import CallError, InputMissing
 from speechqa.pipeline.facts import FACTS_VERSION, Source, digest
 from speechqa.settings import Settings
 from speechqa.store import KnownInput
+from speechqa.store.plain import text_of_path
 
 FINAL = frozenset({"scored", "damaged", "refused", "quarantined"})
 """Statuses that a later run leaves alone, unless told to retry."""
@@ -50,13 +53,15 @@ class Plan:
         return len(self.known) + len(self.fresh) + len(self.gone)
 
 
-def config_digest(settings: Settings, model: str) -> str:
+def config_digest(settings: Settings, model: str, *, segments: str | None = None) -> str:
     """Return the digest of everything that shapes facts: settings, model, our own version.
 
     Parameters
     ----------
     model
         Name and content digest of the recogniser's model.
+    segments
+        Digest of a file that was given to tell the parties apart.
 
     Examples
     --------
@@ -79,7 +84,24 @@ def config_digest(settings: Settings, model: str) -> str:
             "privacy": settings.privacy.model_dump(),
             "agent_channel": settings.run.agent_channel,
         }
+        | ({"segments": segments} if segments else {})
     )
+
+
+def segments_digest(file: str | None) -> str | None:
+    """Return the digest of a segments file that was named; None without one.
+
+    Raises
+    ------
+    InputMissing
+        It cannot be read.
+    """
+    if file is None:
+        return None
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise InputMissing(f"{file}: {error.strerror}", hint="check --segments") from None
 
 
 def plan(
@@ -117,7 +139,7 @@ def plan(
             reason = CallError("unreadable", f"the file cannot be opened: {error.strerror}")
             result.gone.append((source, reason))
             continue
-        row = by_file.get((path, stat.st_size, stat.st_mtime_ns))
+        row = by_file.get((text_of_path(path), stat.st_size, stat.st_mtime_ns))
         if row is not None:
             result.known[path] = row
         else:

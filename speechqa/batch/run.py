@@ -7,6 +7,7 @@ one outcome; an account that does not add up fails the run.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -29,7 +30,7 @@ from speechqa.batch.local import LocalExecutor
 from speechqa.batch.lock import hold
 from speechqa.batch.log import log, log_call, logging_to
 from speechqa.batch.metrics import FILE, write_metrics
-from speechqa.batch.plan import Plan, config_digest, identify, plan
+from speechqa.batch.plan import Plan, config_digest, identify, plan, segments_digest
 from speechqa.batch.work import CallTask, failure
 from speechqa.discovery import shown
 from speechqa.errors import CallError
@@ -98,7 +99,9 @@ class Run:
 
     def over(self, paths: Sequence[str]) -> RunReport:
         """Process the recordings at `paths`; return the account of every one of them."""
-        config = config_digest(self.settings, recogniser(self.settings))
+        config = config_digest(
+            self.settings, recogniser(self.settings), segments=segments_digest(self.segments)
+        )
         started = time.monotonic()
         folder = self.store.local
         logs = [*self.logs, *([folder / "runs" / f"{self.run_id}.jsonl"] if folder else [])]
@@ -256,6 +259,7 @@ class Run:
             except CallError as error:
                 self.progress.note(f"{path}: metadata kept as stored: {error.message}")
                 continue
+            meta = _completed(meta, row)
             if _as_stored(meta) != row.metadata_fields:
                 changed[row.key] = meta
         if changed:
@@ -318,8 +322,12 @@ class Run:
             yield
             return
 
-        def stop(*_: object) -> None:
+        def stop(number: int, _: object) -> None:
+            if self._stop.is_set():  # asked twice: end at once; what is committed is whole
+                raise KeyboardInterrupt
             self._stop.set()
+            name = signal.Signals(number).name
+            self.progress.note(f"{name}: stopping after the calls in work; again to stop now")
 
         before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -349,6 +357,23 @@ def _with_metadata(facts: CallFacts, meta: CallMetadata) -> CallFacts:
         answered_ms=meta.answered_ms,
         metadata=dict(meta.columns),
         metadata_sources=dict(meta.sources),
+    )
+
+
+def _completed(meta: CallMetadata, row: KnownInput) -> CallMetadata:
+    """Return new metadata completed by what is stored: a source left out erases nothing."""
+    stored: dict[str, str] = json.loads(row.metadata)
+    started = None if row.started_at is None else datetime.fromisoformat(row.started_at)
+    return replace(
+        meta,
+        call_id=meta.call_id if meta.sources.get("call_id") != "path" else row.call_id,
+        agent_id=meta.agent_id if meta.agent_id is not None else row.agent_id,
+        started_at=meta.started_at if meta.started_at is not None else started,
+        queue=meta.queue if meta.queue is not None else row.queue,
+        direction=meta.direction if meta.direction is not None else row.direction,
+        caller=meta.caller if meta.caller is not None else row.caller,
+        answered_ms=meta.answered_ms if meta.answered_ms is not None else row.answered_ms,
+        columns=stored | dict(meta.columns),
     )
 
 

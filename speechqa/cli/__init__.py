@@ -11,6 +11,9 @@ from __future__ import annotations
 import os
 import sys
 
+# Before numpy loads, here and in the workers: BLAS threads would spin against each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from speechqa.cli.app import app
 from speechqa.errors import SpeechqaError
 

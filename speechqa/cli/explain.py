@@ -39,10 +39,29 @@ def explain(
     facts = open_.find(call)
     judged = open_.assessment_of(facts.key)
     told = _explain(facts, judged, name, settings)
+    _compare_with_stored(told, judged, name)
     if as_json:
         print_json({"call_id": facts.call_id, **told})
     else:
         _print(facts, told)
+
+
+def _compare_with_stored(told: dict[str, Any], judged: Assessment | None, name: str) -> None:
+    """Say when the stored figure is another one: it was made with other thresholds."""
+    if judged is None or "value" not in told:
+        return
+    party, _, bare = name.rpartition(".")
+    stored = judged.measures.get(party, judged.measures) if party else judged.measures
+    figure = stored.get(bare)
+    value = told["value"]
+    if (figure is None) != (value is None) or (
+        figure is not None and abs(float(figure) - float(value)) > 1e-9 * max(1.0, abs(value))
+    ):
+        told["arithmetic"] = [
+            *told["arithmetic"],
+            f"the stored figure is {figure}: it was made with other thresholds than today's "
+            "(speechqa assess makes it again)",
+        ]
 
 
 def _explain(
@@ -70,7 +89,8 @@ def _explain(
         return explain_score(judged)
     rules = {result["rule"]: result for result in judged.results}
     if name in rules:
-        return explain_rule(judged, rules[name], load(settings.rules.rulebook, settings.rules))
+        book = load(settings.rules.rulebook, settings.rules)
+        return explain_rule(facts, judged, rules[name], book, settings.timing)
     known = [*MEASURES, *rules, "score"]
     near = difflib.get_close_matches(bare or name, known, n=3, cutoff=0.5)
     raise UsageError(

@@ -46,7 +46,7 @@ def run(
         str | None, typer.Option(help="left, right or auto (by who greets).", show_default="left")
     ] = None,
     vad: Annotated[
-        str | None, typer.Option(help="webrtc, silero or auto.", show_default="webrtc")
+        str | None, typer.Option(help="webrtc, silero or auto.", show_default="auto")
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.", show_default="auto")] = None,
     workers: Annotated[
@@ -87,7 +87,7 @@ def run(
     from speechqa.discovery import discover
     from speechqa.metadata import MetadataReader
     from speechqa.rulebook import load
-    from speechqa.settings import load_settings
+    from speechqa.settings import AsrSettings, load_settings
     from speechqa.store import open_store
 
     settings = load_settings(
@@ -107,7 +107,7 @@ def run(
     reader = MetadataReader(metadata, name_pattern)
     found = discover(inputs)
     console = talk()
-    if model is None:
+    if settings.asr.model == AsrSettings().model:
         console.print(f"model: {settings.asr.model} (small, for the samples); choose with --model")
     if dry_run:
         _dry_run(found.paths, settings, as_json)
@@ -132,13 +132,16 @@ def run(
 
 def _tell(report: RunReport, store: str) -> None:
     """Print the account and what was not simply scored."""
+    from speechqa.batch.account import FAILED
     from speechqa.discovery import shown
 
     console = talk()
     for path, (status, code, reason) in report.troubled.items():
-        console.print(
-            f"{status:>12}  {shown(path)}: {shown(reason, limit=400)} [{code}]", markup=False
-        )
+        line = f"{status:>12}  {shown(path)}: {shown(reason, limit=400)} [{code}]"
+        console.print(line, markup=False, soft_wrap=True)
+    failed = sum(report.counts[status] for status in FAILED)
+    if failed > len(report.troubled):
+        console.print(f"{failed} failed in all; earlier ones: speechqa status --store {store}")
     if report.known:
         console.print(f"{report.known} of {report.found} were stored already")
     if report.same_content:
@@ -164,9 +167,13 @@ def _tell_unused(report: RunReport) -> None:
     console = talk()
     odd = [one for one in report.passed_over if not one[1].startswith("metadata")]
     for path, reason in odd[:LISTED]:
-        console.print(f" passed over  {shown(path)}: {reason}", markup=False)
+        console.print(f" passed over  {shown(path)}: {reason}", markup=False, soft_wrap=True)
     for line, key in report.unused_rows[:LISTED]:
-        console.print(f"  unused row  line {line}: {shown(key)}: no such recording", markup=False)
+        console.print(
+            f"  unused row  line {line}: {shown(key)}: no such recording",
+            markup=False,
+            soft_wrap=True,
+        )
     if max(len(odd), len(report.unused_rows)) > LISTED:
         console.print("more of these are in the store: runs/" + report.run_id + ".json")
 

@@ -99,15 +99,18 @@ def _team_rules(store: Store, rulebook: str | None, cases: str | None) -> list[T
 def team_rules(results: Sequence[TeamResult]) -> RenderableType:
     """Return the table of the team rules that apply."""
     from rich.table import Table
+    from rich.text import Text
+
+    from speechqa.discovery import shown
 
     table = Table("team rule", "answer", "figure", "why", title="Over all calls and cases")
     for result in results:
         where = " ".join(part for part in (result.group, result.period) if part)
         table.add_row(
-            f"{result.rule} {where}".strip(),
+            Text(shown(f"{result.rule} {where}".strip())),
             result.outcome,
             number(result.value, 2),
-            result.reason,
+            Text(shown(result.reason, limit=400)),
         )
     return table
 
@@ -115,6 +118,9 @@ def team_rules(results: Sequence[TeamResult]) -> RenderableType:
 def team(cards: list[Card], *, by: str, wide: bool) -> RenderableType:
     """Return the team's table."""
     from rich.table import Table
+    from rich.text import Text
+
+    from speechqa.discovery import shown
 
     table = Table(title="Scorecards", header_style="bold")
     table.add_column(by, overflow="fold")
@@ -128,7 +134,7 @@ def team(cards: list[Card], *, by: str, wide: bool) -> RenderableType:
             table.add_column(name, justify="right")
     table.add_column("most frequent violations", overflow="fold", ratio=1)
     for card in cards:
-        cells = [card.name]
+        cells: list[Text | str] = [Text(shown(card.name))]
         if ranked:
             cells.append(str(card.rank or "-"))
         cells += [
@@ -152,8 +158,11 @@ def one_card(card: Card) -> RenderableType:
     """Return one agent's card in full."""
     from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
-    head = Table(title=card.name, show_header=False, box=None, title_justify="left")
+    from speechqa.discovery import shown
+
+    head = Table(title=Text(shown(card.name)), show_header=False, box=None, title_justify="left")
     head.add_row("score", f"{percent(card.percent)}  {interval(card)}  over {_calls(card)} calls")
     head.add_row("failed by a critical rule", str(card.failed))
     head.add_row("talk share", percent(card.talk_share, scale=100))

@@ -6,10 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from speechqa.cli.options import JsonOption, RulebookOption, StoreOption, page, print_json, stored
+from speechqa.cli.options import (
+    JsonOption,
+    RulebookOption,
+    StoreOption,
+    clock,
+    page,
+    print_json,
+    stored,
+)
 
 if TYPE_CHECKING:
     from speechqa.settings import Settings
+    from speechqa.store import Store
 
 
 def status(
@@ -30,6 +39,7 @@ def status(
     no_text: Annotated[
         bool, typer.Option("--no-text", help="With --retry: keep no words, as in the run.")
     ] = False,
+    calls: Annotated[bool, typer.Option("--calls", help="List every call.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Account for every recording in the store: how many ended how, and why.
@@ -52,6 +62,9 @@ def status(
         raise typer.Exit(_retry(settings, metadata, name_pattern))
     from speechqa.store.integrity import integrity
 
+    if calls:
+        _list_calls(stored(store), as_json=as_json)
+        return
     report = integrity(stored(store))
     if as_json:
         print_json(report.as_dict())
@@ -59,8 +72,38 @@ def status(
     _print(report.as_dict())
 
 
+CALL = ("call_id", "agent_id", "started_at", "duration_ms", "status", "path")
+
+
+def _list_calls(store: Store, *, as_json: bool) -> None:
+    """List every current call, for `show` and `explain`."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from speechqa.discovery import shown
+
+    rows = store.current(list(CALL)).to_pylist()
+    table = Table("call", "agent", "started", "length", "status", "file")
+    for row in rows:
+        if as_json:
+            print_json(row)
+            continue
+        length = clock(row["duration_ms"]) if row["duration_ms"] else "-"
+        name = row["path"].rsplit("/", 1)[-1]
+        cells = (row["call_id"], row["agent_id"], row["started_at"], length, row["status"], name)
+        table.add_row(*(Text(shown(cell or "-")) for cell in cells))
+    if not as_json:
+        page().print(table)
+
+
+TROUBLE = ("status", "path", "reason_code", "reason")
+
+
 def _print(report: dict[str, Any]) -> None:
     from rich.table import Table
+    from rich.text import Text
+
+    from speechqa.discovery import shown
 
     console = page()
     counts = " + ".join(f"{n} {name}" for name, n in report["counts"].items() if n)
@@ -75,7 +118,7 @@ def _print(report: dict[str, Any]) -> None:
         return
     table = Table("status", "call", "reason", "what was found", title="Not simply scored")
     for row in report["troubled"]:
-        table.add_row(row["status"], row["path"], row["reason_code"], row["reason"])
+        table.add_row(*(Text(shown(row[name], limit=400)) for name in TROUBLE))
     console.print(table)
     console.print("try refused and quarantined ones again with: speechqa status --retry")
 

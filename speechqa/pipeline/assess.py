@@ -18,7 +18,7 @@ from speechqa.pipeline.textless import NOT_KEPT, WHY, announced
 from speechqa.rulebook import CallView, Rulebook, RuleResult, evaluate
 from speechqa.settings import TimingSettings
 from speechqa.timing import MEASURES, BatchMeasures, Call, measure_calls
-from speechqa.transcript import count_units
+from speechqa.transcript import Word, count_units
 
 ASSESSMENT_VERSION = 1
 """Raised when the same facts and rulebook would be judged otherwise than before."""
@@ -75,9 +75,11 @@ def assess(
         return []
     measured = measure(measured_calls, settings)
     views = [_view(call, measured, place) for place, call in enumerate(measured_calls)]
+    surely = evaluate(book, views)
+    unsure = _with_unsure_words(book, views)
     results = [
-        _fairly(call, judged)
-        for call, judged in zip(measured_calls, evaluate(book, views), strict=True)
+        _fairly(call, without_unsure_words(judged, unsure.get(place)))
+        for place, (call, judged) in enumerate(zip(measured_calls, surely, strict=True))
     ]
     name = assessment_digest(book, settings)
     return [
@@ -116,6 +118,45 @@ def timing_call(facts: CallFacts, finder: AnnouncementFinder | None = None) -> C
         raised={party: spans for party, spans in facts.raised.items() if party != "mixed"},
         grade=facts.grade,
     )
+
+
+def _with_unsure_words(book: Rulebook, views: Sequence[CallView]) -> dict[int, list[RuleResult]]:
+    """Judge the calls that hold words of low confidence again with those words, by place."""
+    again = {
+        place: replace(view, words=tuple(_trusted(word) for word in view.words))
+        for place, view in enumerate(views)
+        if any(word.flag == "low-confidence" for word in view.words)
+    }
+    return dict(zip(again, evaluate(book, list(again.values())), strict=True))
+
+
+def _trusted(word: Word) -> Word:
+    return replace(word, flag="") if word.flag == "low-confidence" else word
+
+
+def without_unsure_words(
+    surely: Sequence[RuleResult], unsure: Sequence[RuleResult] | None
+) -> list[RuleResult]:
+    """Turn answers that hang on words of low confidence into "unknown".
+
+    Whether a forbidden phrase was said, or a required one was not, is not known where the words
+    that would decide it are too unsure to be trusted.
+
+    Parameters
+    ----------
+    surely, unsure
+        Results without and with the words of low confidence, in the same order; None where the
+        call has no such word.
+    """
+    if unsure is None:
+        return list(surely)
+    decided = ("met", "violated")
+    return [
+        _unknown(one, "it hangs on words that were heard too poorly")
+        if one.outcome != other.outcome and one.outcome in decided and other.outcome in decided
+        else one
+        for one, other in zip(surely, unsure, strict=True)
+    ]
 
 
 def _fairly(facts: CallFacts, results: Sequence[RuleResult]) -> list[RuleResult]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from speechqa.pipeline.assess import timing_call
+from speechqa.pipeline.assess import UNHEARD, UNTOLD, timing_call
 from speechqa.pipeline.assessment import Assessment
 from speechqa.pipeline.facts import CallFacts
 from speechqa.rulebook import Rulebook
@@ -24,11 +24,24 @@ def explain_measure(facts: CallFacts, name: str, settings: TimingSettings) -> Ex
     """Explain one measure of a call, e.g. ``"agent.talk_share"``; made from the stored facts."""
     from speechqa.timing import explain
 
-    return explain(timing_call(facts), name, settings).as_dict()
+    told = explain(timing_call(facts), name, settings).as_dict()
+    if UNTOLD in facts.flags and "no transcript" in str(told["result"]):
+        told["result"] = str(told["result"]).replace("no transcript", UNHEARD[UNTOLD])
+        told["reason"] = UNHEARD[UNTOLD]
+    return told
 
 
-def explain_rule(judged: Assessment, result: Mapping[str, Any], book: Rulebook) -> Explanation:
-    """Explain a rule's answer on a call: the rule as a sentence, its evidence, its points."""
+def explain_rule(
+    facts: CallFacts,
+    judged: Assessment,
+    result: Mapping[str, Any],
+    book: Rulebook,
+    settings: TimingSettings,
+) -> Explanation:
+    """Explain a rule's answer on a call: the rule as a sentence, its evidence, its points.
+
+    A rule about a measure shows the measure's own intervals.
+    """
     name = result["rule"]
     known = {rule.id: rule for rule in book.call_rules}
     rule = known.get(name)
@@ -40,11 +53,16 @@ def explain_rule(judged: Assessment, result: Mapping[str, Any], book: Rulebook) 
             "fragile: boundaries 100 ms, similarity 3 points or confidence 0.1 away, the answer "
             "would be another one; it fails no call by itself"
         )
+    intervals = [_evidence(hit) for hit in judged.hits if hit["rule"] == name]
+    measure = getattr(rule, "measure", None)
+    if measure:
+        intervals = explain_measure(facts, measure, settings)["intervals"]
+    absent = f"not in {book.name} {book.version}; the call was judged by {judged.rulebook}"
     return {
         "name": name,
-        "definition": rule_sentence(rule) if rule else f"not in {book.name} {book.version}",
+        "definition": rule_sentence(rule) if rule else absent,
         "thresholds": {"severity": result["severity"], "rulebook": judged.rulebook},
-        "intervals": [_evidence(hit) for hit in judged.hits if hit["rule"] == name],
+        "intervals": intervals,
         "arithmetic": arithmetic,
         "result": result["outcome"] + (f" ({result['reason']})" if result["reason"] else ""),
     }

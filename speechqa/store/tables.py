@@ -206,13 +206,17 @@ class Store:
         rows = table.to_pylist()
         wanted = text_of_path(name)
         found = [r for r in rows if wanted in (r["call_id"], r["path"], *(r["also_at"] or ()))]
+        if not found:
+            found = [r for r in rows if wanted in _file_names(r["path"])]
         if not found and len(wanted) >= 6:
             found = [r for r in rows if r["key"].startswith(wanted)]
         if not found:
             near = difflib.get_close_matches(wanted, [r["call_id"] for r in rows], n=3, cutoff=0.4)
             raise UsageError(
                 f"{name!r}: no such call in {self.uri} ({len(rows)} calls)",
-                hint="nearest: " + ", ".join(near) if near else "list them with: speechqa status",
+                hint="nearest: " + ", ".join(near)
+                if near
+                else "list them with: speechqa status --calls",
             )
         if len(found) > 1:
             listed = "; ".join(f"{r['key'][:8]} = {r['path']}" for r in found[:5])
@@ -314,6 +318,12 @@ def open_store(
             hint="make one with: speechqa run FOLDER --store " + uri,
         )
     return store
+
+
+def _file_names(path: str) -> tuple[str, str]:
+    """Return the file's name, with and without its ending."""
+    name = path.rsplit("/", 1)[-1]
+    return name, name.rsplit(".", 1)[0]
 
 
 def _first_line(error: BaseException) -> str:

@@ -49,7 +49,7 @@ def purge(store: Store, *, before: str | None = None, callers: Iterable[str] = (
     before
         ISO 8601 day: calls that started (or, without a start, were processed) earlier.
     callers
-        Callers whose calls are forgotten.
+        Callers whose calls are forgotten; with `before`, only those that are also older.
 
     Raises
     ------
@@ -97,7 +97,9 @@ def backup(store: Store, target: Path) -> dict[str, int]:
 
 def _is_meant(row: dict[str, Any], before: str | None, callers: set[str]) -> bool:
     day = (row["started_at"] or row["processed_at"] or "")[:10]
-    return row["caller"] in callers if callers else bool(before and day and day < before)
+    by_caller = not callers or row["caller"] in callers
+    by_age = before is None or bool(day and day < before)
+    return by_caller and by_age
 
 
 def _rewrite(folder: Path, name: str, rows: pa.Table, keys: set[str]) -> int:
