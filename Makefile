@@ -40,6 +40,10 @@ torture: $(STAMP)  ## the reliability rows at full size, with figures; hours
 	$(BIN)/python -m tests.torture.disks
 	$(BIN)/python -m tests.fuzz_audio --runs 100000 --jobs 2
 
+model: $(STAMP)  ## make the small model again: speech, training, export (hours on a CPU)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,render]'
+	$(BIN)/python -m models.recipe.make build/model
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
