@@ -46,9 +46,11 @@ SELECT {by} AS name, count(*) AS calls,
          / nullif(sum(agent_talk_ms + customer_talk_ms), 0) AS talk_share,
        CAST(sum(agent_interruptions) AS BIGINT) AS interruptions,
        sum(agent_interruptions) / nullif(count(agent_interruptions), 0) AS interruptions_per_call,
-       60000.0 * sum(agent_units) FILTER (agent_articulation_rate IS NOT NULL)
+       -- words and characters do not pool: no rate for an agent who speaks both languages
+       CASE WHEN count(DISTINCT language) FILTER (agent_articulation_rate IS NOT NULL) = 1 THEN
+         60000.0 * sum(agent_units) FILTER (agent_articulation_rate IS NOT NULL)
          / nullif(sum(agent_talk_ms) FILTER (agent_articulation_rate IS NOT NULL), 0)
-         AS articulation_rate,
+       END AS articulation_rate,
        list(DISTINCT language) FILTER (language IS NOT NULL) AS languages
 FROM calls GROUP BY 1 ORDER BY 1
 """

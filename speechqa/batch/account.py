@@ -74,7 +74,7 @@ class RunReport:
         """0 when all was scored, 3 when some calls failed, 130 when interrupted."""
         if self.interrupted:
             return 130
-        return 3 if any(self.counts[status] for status in FAILED) else 0
+        return 3 if self.unjudged or any(self.counts[status] for status in FAILED) else 0
 
     @property
     def equation(self) -> str:

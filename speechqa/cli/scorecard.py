@@ -56,19 +56,22 @@ def scorecard(
     if by not in ("agent", "queue", "day"):
         raise UsageError(f"--by: {by!r} is not a grouping", hint="use agent, queue or day")
     open_ = stored(store)
-    shown = _team_rules(open_, rulebook, cases) if agent is None else []
+    # A part of the calls says nothing of figures that are meant for all of them.
+    part = any(one is not None for one in (agent, since, until, queue))
+    shown = [] if part else _team_rules(open_, rulebook, cases)
     cards = scorecards(open_, by=by, agent=agent, queue=queue, since=since, until=until)  # type: ignore[arg-type]
     if as_json:
         for card in cards:
-            print_json(card.as_dict())
+            print_json({"kind": "card"} | card.as_dict())
         for result in shown:
-            print_json(result.as_dict())
-        return
+            print_json({"kind": "team rule"} | result.as_dict())
     if not cards:
         raise UsageError(
             f"{open_.uri}: no judged call fits",
             hint="look at `speechqa status`, or widen --agent, --queue, --since, --until",
         )
+    if as_json:
+        return
     console = page()
     if agent is not None:
         for card in cards:
