@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from models.recipe.synth import FloatArray
+from models.recipe.speech import FloatArray
 
 HOP = 160
 N_FFT = 400

@@ -37,12 +37,12 @@ def make_shard(
         lang = "en" if rng.random() < ENGLISH_SHARE else "zh"
         sentence = mixtures[lang].sample(rng)
         spoken = cast.read(sentence.text, lang, rng)
-        if spoken is None or not 0.25 <= spoken.utterance.duration_s <= MAX_SECONDS:
+        if spoken is None or not 0.25 <= spoken.speech.duration_s <= MAX_SECONDS:
             continue
         telephone = rng.random() < TELEPHONE_SHARE
-        samples = on_the_line(spoken.utterance.samples, noise_rng, telephone=telephone)
+        samples = on_the_line(spoken.speech.samples, noise_rng, telephone=telephone)
         mel = log_mel(samples).astype(np.float16)
-        speech = spoken.utterance
+        speech = spoken.speech
         found.append(
             Description(
                 lang=lang,

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from models.recipe.synth import RATE_HZ, FloatArray
+from models.recipe.speech import RATE_HZ, FloatArray
 
 Samples = npt.NDArray[np.float64]
 _TELEPHONE_HZ = 8_000

@@ -19,7 +19,7 @@ import numpy.typing as npt
 class Description:
     """One utterance of a shard; ``first`` and ``frames`` place its features.
 
-    ``words`` and ``phones`` are as in `models.recipe.synth.Utterance`.
+    ``words`` and ``phones`` are as in `models.recipe.speech.Speech`.
     """
 
     lang: str

@@ -8,7 +8,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from models.recipe.synth import Espeak, Flite, Utterance
+from models.recipe.speech import Speech, speak
+from speechqa.errors import SpeechqaError
+from speechqa.render.voices import say
 
 HELD_VARIANTS = ("f4", "m8", "Annie", "edward")
 VARIANTS = (
@@ -38,42 +40,54 @@ def is_favourite(voice: str) -> bool:
     return voice in ("flite-slt", "flite-rms", "flite-awb", *FAVOURITES["en"], *FAVOURITES["zh"])
 
 
+# Words (Chinese: characters) per minute, and the mean pitch of flite's voices in Hz.
+RATES_WPM = {"en": (130, 260), "zh": (150, 350)}
+FLITE_PITCH_HZ = {"slt": 180.0, "rms": 100.0, "awb": 130.0, "kal16": 110.0}
+
+
 @dataclass(frozen=True, slots=True)
 class Spoken:
     """An utterance and the name of its voice."""
 
     voice: str
-    utterance: Utterance
+    speech: Speech
 
 
 class Cast:
-    """All voices of one process."""
+    """All voices that this machine has."""
 
     def __init__(self) -> None:
-        self._espeak, self._flite = Espeak(), Flite()
-        self._variants = [v for v in VARIANTS if self._espeak.has_voice(f"{CHINESE_BASE}+{v}")]
+        self._variants = [v for v in VARIANTS if _exists(f"espeak:{CHINESE_BASE}+{v}")]
 
     def read(
         self, text: str, lang: str, rng: random.Random, *, held_voices: bool = False
     ) -> Spoken | None:
         """Read `text` by a random voice; None when its word times are not known."""
+        rate_wpm = rng.uniform(*RATES_WPM[lang])
         if lang == "en" and not held_voices and rng.random() < FLITE_SHARE:
-            voice = rng.choice(FLITE_VOICES)
-            utterance = self._flite.speak(
-                voice, text, stretch=rng.uniform(0.85, 1.6), pitch_factor=rng.uniform(0.85, 1.2)
-            )
-            return Spoken(f"flite-{voice}", utterance) if utterance else None
+            name = rng.choice(FLITE_VOICES)
+            # The fixture calls leave the pitch to the voice.
+            pitch = None if rng.random() < 0.4 else FLITE_PITCH_HZ[name] * rng.uniform(0.85, 1.2)
+            speech = speak(text, lang, voice=f"flite:{name}", rate_wpm=rate_wpm, pitch=pitch)
+            return Spoken(f"flite-{name}", speech) if speech else None
         base = CHINESE_BASE if lang == "zh" else rng.choice(ENGLISH_BASES)
         name = f"{base}+{rng.choice(HELD_VARIANTS if held_voices else self._variants)}"
         if not held_voices and rng.random() < FAVOURITE_SHARE:
             name = rng.choice(FAVOURITES[lang])
-        slow, fast = (95, 210) if lang == "en" else (120, 270)
-        utterance = self._espeak.speak(
-            name,
+        speech = speak(
             text,
             lang,
-            rate_wpm=rng.randint(slow, fast),
+            voice=f"espeak:{name}",
+            rate_wpm=rate_wpm,
             pitch=rng.randint(25, 75),
             pitch_range=rng.randint(30, 70),
         )
-        return Spoken(name, utterance) if utterance else None
+        return Spoken(name, speech) if speech else None
+
+
+def _exists(voice: str) -> bool:
+    try:
+        say("好", voice=voice)
+    except SpeechqaError:
+        return False
+    return True
