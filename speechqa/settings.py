@@ -20,6 +20,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from speechqa.complaints import complaint
 from speechqa.errors import SettingsError
 
 
@@ -151,12 +152,16 @@ class TimingSettings(Group):
 class LineSettings(Group):
     """Thresholds of the line checks."""
 
-    full_scale: float = option(0.98, "Samples at or above this count as clipped.", unit="of 1")
-    clipped_share: float = option(
-        0.0005, "Clipping is named from this share of flat peaks on.", unit="share"
+    full_scale: float = option(
+        0.98, "Samples at or above this count as clipped.", unit="of 1", gt=0, le=1
     )
-    least_peak: float = option(0.1, "Below this peak nothing is called clipping.", unit="of 1")
-    dc_offset: float = option(0.01, "A mean at least this large is named.", unit="of 1")
+    clipped_share: float = option(
+        0.0005, "Clipping is named from this share of flat peaks on.", unit="share", ge=0, le=1
+    )
+    least_peak: float = option(
+        0.1, "Below this peak nothing is called clipping.", unit="of 1", ge=0, le=1
+    )
+    dc_offset: float = option(0.01, "A mean at least this large is named.", unit="of 1", ge=0, le=1)
     dead_dbfs: float = option(-65.0, "A channel below this carries nothing.", unit="dBFS")
     identical_correlation: float = option(
         0.9, "Two channels at least this alike are one signal.", ge=0, le=1
@@ -169,13 +174,13 @@ class LineSettings(Group):
         -12.0, "A leak this strong makes parties hard to tell apart: grade D.", unit="dB"
     )
     silent_party_ms: int = option(
-        15_000, "No speech is odd when the other party has this much.", unit="ms"
+        15_000, "No speech is odd when the other party has this much.", unit="ms", ge=0
     )
-    snr_min_pause_ms: int = option(500, "Least pause needed for signal to noise.", unit="ms")
-    raised_db: float = option(9.0, "Raised voice: this far above the own median.", unit="dB")
-    raised_min_ms: int = option(2000, "Raised voice lasts at least this long.", unit="ms")
+    snr_min_pause_ms: int = option(500, "Least pause needed for signal to noise.", unit="ms", ge=0)
+    raised_db: float = option(9.0, "Raised voice: this far above the own median.", unit="dB", ge=0)
+    raised_min_ms: int = option(2000, "Raised voice lasts at least this long.", unit="ms", ge=0)
     raised_least_speech_ms: int = option(
-        10_000, "Raised voice is looked for in at least this much speech.", unit="ms"
+        10_000, "Raised voice is looked for in at least this much speech.", unit="ms", ge=0
     )
 
 
@@ -202,7 +207,9 @@ class AsrSettings(Group):
     decode_batch: int = option(0, "Windows decoded at once; 0 fits the device.", ge=0)
     compression_ratio: float = option(2.4, "Text that shrinks more than this is retried.", gt=1)
     log_probability: float = option(-1.0, "A mean below this is retried.", unit="nats per token")
-    no_speech_probability: float = option(0.6, "Above this an unsure window is not speech.")
+    no_speech_probability: float = option(
+        0.6, "Above this an unsure window is not speech.", ge=0, le=1
+    )
     low_confidence: float = option(0.3, "A word below this probability is flagged.", ge=0, le=1)
     uncertain_language: float = option(0.7, "A language below this is flagged.", ge=0, le=1)
 
@@ -337,11 +344,7 @@ def load_settings(**overrides: dict[str, Any]) -> Settings:
         groups: dict[str, Any] = {group: values for group, values in given.items() if values}
         return Settings(**groups)
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']} "
-            f"(got {item.get('input')!r})"
-            for item in error.errors()
-        ]
+        lines = [complaint(item, Settings) for item in error.errors()]
         raise SettingsError(
             "settings are not valid:\n  " + "\n  ".join(lines),
             hint="look at the flags, SPEECHQA_* variables, speechqa.toml and "

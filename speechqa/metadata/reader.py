@@ -12,12 +12,13 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from speechqa.errors import CallError, UsageError
-from speechqa.metadata.call import FIELDS, CallMetadata, Origin, field_name
+from speechqa.metadata.call import ALIASES, FIELDS, CallMetadata, Origin, field_name
 from speechqa.metadata.dates import parse_started_at
 from speechqa.metadata.table import MetadataTable
 
@@ -151,6 +152,13 @@ def _searcher(pattern: str | None) -> Callable[[str], dict[str, str | None]]:
             f"--name-pattern: no named group in {pattern!r}",
             hint=f"name what it finds: (?P<agent_id>...); fields are {', '.join(FIELDS)}",
         )
+    for name in names:
+        near = get_close_matches(field_name(name), (*FIELDS, *ALIASES), n=1, cutoff=0.8)
+        if field_name(name) not in FIELDS and near:
+            raise UsageError(
+                f"--name-pattern: group {name!r} is no field, but {near[0]!r} is",
+                hint=f"name it {near[0]}; any name unlike a field becomes a column of its own",
+            )
     # A backtracking engine can take for ever on a hostile file name; re2 is linear.
     import re2
 
