@@ -8,8 +8,6 @@ and the *current* rows are the newest per path and per content.
 from __future__ import annotations
 
 import os
-import random
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from speechqa.errors import InputMissing, StoreError, UsageError
 from speechqa.faults import durable
 from speechqa.pipeline import Assessment, CallFacts
 from speechqa.store.assessments import ASSESSMENTS, assessment_of_row
+from speechqa.store.commits import CONFIGURATION, Identities, commit
 from speechqa.store.disk import disk_error, writing
+from speechqa.store.lookup import rows_with, table_with
 from speechqa.store.plain import text_of_path
 from speechqa.store.reviews import REVIEWS
 from speechqa.store.schema import RECORDINGS, facts_of_row, recordings_table
@@ -33,9 +34,14 @@ TABLES: Mapping[str, pa.Schema] = {
     "assessments": ASSESSMENTS,
     "reviews": REVIEWS,
 }
+IDENTITY: Mapping[str, tuple[str, ...]] = {
+    "recordings": ("key",),
+    "assessments": ("key", "assessment"),
+    "reviews": ("review_id",),
+}
+"""What makes two rows of a table the same."""
+
 BLOCK_CALLS = 500
-COMMIT_TRIES = 12
-"""Commits that lose a race are tried again this often, with growing random pauses."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,7 @@ class Store:
     def __init__(self, uri: str, storage_options: Mapping[str, str] | None = None) -> None:
         self.uri = uri
         self._options = dict(storage_options or {})
+        self._identities = {name: Identities(columns) for name, columns in IDENTITY.items()}
 
     @property
     def local(self) -> Path | None:
@@ -116,6 +123,7 @@ class Store:
                         self._table_uri(name),
                         schema=schema,
                         mode="ignore",
+                        configuration=CONFIGURATION,
                         storage_options=self._options or None,
                     )
                 except (DeltaError, OSError) as error:
@@ -125,15 +133,15 @@ class Store:
     def commit_calls(self, calls: Sequence[CallFacts]) -> None:
         """Write whole calls in one commit; a call that is there already is replaced by itself."""
         rows = recordings_table(calls, processed_at=datetime.now(UTC))
-        self._merge("recordings", rows, on=("key",))
+        self._commit("recordings", rows)
 
     def commit_assessments(self, rows: pa.Table) -> None:
         """Write assessment rows in one commit."""
-        self._merge("assessments", rows, on=("key", "assessment"))
+        self._commit("assessments", rows)
 
     def append_reviews(self, rows: pa.Table) -> None:
         """Add people's verdicts; each has an id of its own, so a repeated write adds nothing."""
-        self._merge("reviews", rows, on=("review_id",))
+        self._commit("reviews", rows)
 
     def read(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Return a table's newest snapshot, all rows, the named columns."""
@@ -168,29 +176,24 @@ class Store:
         return [KnownInput(**row | {"also_at": tuple(row["also_at"] or ())}) for row in rows]
 
     def calls(self, keys: Iterable[str] | None = None) -> list[CallFacts]:
-        """Return the facts of current calls, all or those with the given keys."""
-        table = self.current()
-        if keys is not None:
-            wanted = set(keys)
-            table = table.filter(pa.array([k in wanted for k in table["key"].to_pylist()]))
-        return [facts_of_row(row) for row in table.to_pylist()]
+        """Return the facts of current calls; or of the calls with the given keys, read alone."""
+        if keys is None:
+            return [facts_of_row(row) for row in self.current().to_pylist()]
+        rows = table_with(self.open_table("recordings"), set(keys)).to_pylist()
+        return [facts_of_row(r) for r in sorted(rows, key=lambda r: (r["path"], r["key"]))]
 
     def stream(self, keys: Set[str], *, block: int = BLOCK_CALLS) -> Iterator[pa.Table]:
         """Yield the rows of ``recordings`` with these keys, in blocks; memory stays flat."""
-        if not keys:
-            return
-        held: list[pa.RecordBatch] = []
+        held: list[pa.Table] = []
         rows = 0
-        dataset = self.open_table("recordings").to_pyarrow_dataset()
-        for batch in dataset.to_batches(batch_size=block):
-            wanted = pa.array([key in keys for key in batch["key"].to_pylist()], pa.bool_())
-            held.append(batch.filter(wanted))
-            rows += held[-1].num_rows
+        for piece in rows_with(self.open_table("recordings"), keys):
+            held.append(piece)
+            rows += piece.num_rows
             if rows >= block:
-                yield pa.Table.from_batches(held)
+                yield pa.concat_tables(held)
                 held, rows = [], 0
         if rows:
-            yield pa.Table.from_batches(held)
+            yield pa.concat_tables(held)
 
     def find(self, name: str) -> CallFacts:
         """Return the current call named by its id, its path or the start of its key.
@@ -231,48 +234,30 @@ class Store:
     ) -> pa.Table:
         """Return each call's newest assessment row."""
         needed = {"key", "assessed_at"}
-        table = self.read("assessments", sorted(set(columns) | needed) if columns else None)
-        table = table.sort_by([("assessed_at", "descending")])
-        wanted = None if keys is None else set(keys)
+        names = sorted(set(columns) | needed) if columns else None
+        if keys is None:
+            table = self.read("assessments", names)
+        else:
+            table = table_with(self.open_table("assessments"), set(keys), names)
+        newest = pc.sort_indices(table, sort_keys=[("assessed_at", "descending")])
         seen: set[str] = set()
         keep = []
-        for key in table["key"].to_pylist():
-            keep.append(key not in seen and (wanted is None or key in wanted))
+        for place, key in zip(
+            newest.to_pylist(), table["key"].take(newest).to_pylist(), strict=True
+        ):
+            if key not in seen:
+                keep.append(place)
             seen.add(key)
-        return table.filter(pa.array(keep, pa.bool_()))
+        return table.take(pa.array(keep, pa.int64()))
 
     def assessment_of(self, key: str) -> Assessment | None:
         """Return a call's newest assessment, if it has one."""
         rows = self.assessments([key]).to_pylist()
         return assessment_of_row(rows[0]) if rows else None
 
-    def _merge(self, name: str, rows: pa.Table, *, on: tuple[str, ...]) -> None:
-        """Insert new rows and replace rows of the same identity, atomically."""
-        from deltalake.exceptions import CommitFailedError, DeltaError
-
-        if rows.num_rows == 0:
-            return
-        same = " AND ".join(f"stored.{column} = fresh.{column}" for column in on)
-        for attempt in range(COMMIT_TRIES):
-            try:
-                (
-                    self.open_table(name)
-                    .merge(rows, predicate=same, source_alias="fresh", target_alias="stored")
-                    .when_matched_update_all()
-                    .when_not_matched_insert_all()
-                    .execute()
-                )
-                durable(name)
-                return
-            except CommitFailedError:
-                if attempt + 1 == COMMIT_TRIES:
-                    raise StoreError(
-                        f"{self.uri}: {name}: other writers won {COMMIT_TRIES} times in a row",
-                        hint="run again: what is stored is whole, and the rest is redone",
-                    ) from None
-                time.sleep(random.uniform(0, 0.05 * 2 ** min(attempt, 6)))
-            except (DeltaError, OSError) as error:
-                raise disk_error(self._table_uri(name), error) from error
+    def _commit(self, name: str, rows: pa.Table) -> None:
+        uri = self._table_uri(name)
+        commit(lambda: self.open_table(name), uri, rows, self._identities[name])
 
     def open_table(self, name: str) -> Any:
         """Return the newest snapshot of a table as a `deltalake.DeltaTable`."""

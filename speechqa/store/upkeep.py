@@ -15,9 +15,14 @@ from typing import Any
 import pyarrow as pa
 
 from speechqa.errors import StoreError, UsageError
+from speechqa.store.commits import CONFIGURATION
 from speechqa.store.disk import write_whole
 from speechqa.store.swaps import UNFINISHED, clear, swap
 from speechqa.store.tables import TABLES, Store
+
+FILE_BYTES = 16 * 1024**2
+ROW_GROUP_CALLS = 128
+"""Layout of a compacted table: to read one call costs at most this many."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +35,18 @@ class Purged:
 
 
 def compact(store: Store) -> dict[str, int]:
-    """Join small files of each table; return how many files each has now. History stays."""
+    """Join the files of each table, sorted by key; return how many each has now. History stays.
+
+    Small files and row groups with few keys between their smallest and largest are what lets one
+    call be read without the others.
+    """
+    from deltalake import WriterProperties
+
     files = {}
+    layout = WriterProperties(max_row_group_size=ROW_GROUP_CALLS)
     for name in TABLES:
         table = store.open_table(name)
-        table.optimize.compact()
+        table.optimize.z_order(["key"], target_size=FILE_BYTES, writer_properties=layout)
         files[name] = len(store.open_table(name).file_uris())
     return files
 
@@ -90,7 +102,7 @@ def backup(store: Store, target: Path) -> dict[str, int]:
     # Assessments first: each then finds its recording in the copy, whatever was added meanwhile.
     for name in ("reviews", "assessments", "recordings"):
         table = store.read(name)
-        write_deltalake(f"{target}/{name}", table)
+        write_deltalake(f"{target}/{name}", table, configuration=CONFIGURATION)
         rows[name] = table.num_rows
     return rows
 
@@ -106,7 +118,8 @@ def _rewrite(folder: Path, name: str, rows: pa.Table, keys: set[str]) -> int:
     from deltalake import write_deltalake
 
     keep = [key not in keys for key in rows["key"].to_pylist()]
-    write_deltalake(str(folder / (name + UNFINISHED)), rows.filter(pa.array(keep, pa.bool_())))
+    left = rows.filter(pa.array(keep, pa.bool_()))
+    write_deltalake(str(folder / (name + UNFINISHED)), left, configuration=CONFIGURATION)
     swap(folder, name)
     return keep.count(False)
 
