@@ -3,17 +3,18 @@
 A window of words is compared with each phrase by normalised edit similarity (rapidfuzz ``ratio``,
 0 to 100). Only whole tokens are compared ("art" is not in "start now"), short phrases are matched
 exactly, and the number of negations must be equal on both sides ("I know" is never "I don't know").
-A phrase is only looked at where one of its rarest words (Chinese: character pairs) occurs: that
-index makes the search about proportional to the text instead of text times phrases, and costs the
-slips that hit both rare words at once.
+A phrase is only looked at where one of its two least everyday words (Chinese: three character
+pairs) occurs: that index makes the search about proportional to the text instead of text times
+phrases, and costs the slips that hit all of them at once. Which words those are follows from the
+phrase alone, so that what is found never hangs on which other phrases a rulebook holds.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from rapidfuzz.fuzz import ratio
 
@@ -26,7 +27,15 @@ _COMMON = frozenset(
     """
     i you the a to it is and of that we for your on in have can be this what so me my are do not
     with will as at if or our us no yes please was there ok okay just
+    thank thanks call calling phone number help sorry know want need time good what's i'm i'll it's
+    you're don't can't would could should about from up out back here now again right well get got
+    give tell say said see let like think make take go going been has had did does one some any all
+    more when what how who where why which then than them they he she his her their were an by not
     """.split()
+)
+_COMMON_ZH = frozenset(
+    "的一是不了我您你们在有这那个请好吗呢啊就要会可以能说没到么什电话给人上为很也都还再来去对把让"
+    "和跟他她它自己现时后前里面得着过下没别"
 )
 _ANCHORS = {True: 2, False: 3}
 
@@ -88,16 +97,24 @@ class SimilarIndex:
         self.phrases = list(phrases)
         self.texts = [join(phrase.tokens, lang) for phrase in self.phrases]
         self.negations = [negations(phrase.tokens) for phrase in self.phrases]
-        counts = Counter(gram for phrase in self.phrases for gram in self._grams(phrase.tokens))
         self.postings: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for number, phrase in enumerate(self.phrases):
             grams = self._grams(phrase.tokens)
-            ranked = sorted(
-                range(len(grams)),
-                key=lambda at, grams=grams: (grams[at] in _COMMON, counts[grams[at]], at),  # type: ignore[misc]
-            )
-            for at in ranked[: _ANCHORS[self.spaced]]:
+            for at in self._anchors(grams):
                 self.postings[grams[at]].append((number, at))
+
+    def _anchors(self, grams: Sequence[str]) -> list[int]:
+        """Return the places of a phrase of which one must be heard exactly."""
+        wanted = _ANCHORS[self.spaced]
+        if self.spaced:
+            by_length = sorted(
+                range(len(grams)), key=lambda at: (grams[at] in _COMMON, -len(grams[at]), at)
+            )
+            return by_length[:wanted]
+        by_use = sorted(
+            range(len(grams)), key=lambda at: (sum(c in _COMMON_ZH for c in grams[at]), -at % 3, at)
+        )
+        return by_use[:wanted]
 
     def _grams(self, parts: Sequence[str]) -> list[str]:
         if self.spaced:
@@ -122,10 +139,12 @@ class SimilarIndex:
             for number, position in postings.get(gram, ()):
                 seen.add((number, at - position))
         hits: list[SimilarHit] = []
+        windows = _Windows(parts, self.lang) if seen else None
         for number, start in sorted(seen):
             if keys is not None and self.phrases[number].key not in keys:
                 continue
-            hit = self._best(number, start, parts)
+            assert windows is not None
+            hit = self._best(number, start, windows)
             if hit is None:
                 continue
             last = hits[-1] if hits else None
@@ -136,7 +155,7 @@ class SimilarIndex:
             hits.append(hit)
         return hits
 
-    def _best(self, number: int, start: int, parts: Sequence[str]) -> SimilarHit | None:
+    def _best(self, number: int, start: int, windows: _Windows) -> SimilarHit | None:
         phrase = self.phrases[number]
         text, size = self.texts[number], len(phrase.tokens)
         cutoff = phrase.threshold - NEAR_POINTS
@@ -145,17 +164,38 @@ class SimilarIndex:
             if first < 0:
                 continue
             for length in (size, size - 1, size + 1):
-                window = parts[first : first + length]
-                if len(window) < length or not window:
+                last = first + length
+                if last > windows.count or not length:
                     continue
-                score = ratio(join(window, self.lang), text, score_cutoff=cutoff)
+                least = best.similarity if best else cutoff
+                score = ratio(windows.text(first, last), text, score_cutoff=least)
                 if score <= (best.similarity if best else 0.0):
                     continue
-                if negations(window) != self.negations[number]:
+                if windows.negations(first, last) != self.negations[number]:
                     continue
-                if score < 100 and first and is_negation(parts[first - 1]):
+                if score < 100 and first and windows.negations(first - 1, first):
                     continue  # a window must not dodge "don't" by starting after it
                 near = score < phrase.threshold
                 edge = not near and score < min(phrase.threshold + NEAR_POINTS, 100)
-                best = SimilarHit(phrase.key, first, first + length, score, near, edge)
+                best = SimilarHit(phrase.key, first, last, score, near, edge)
         return best
+
+
+class _Windows:
+    """Runs of tokens as text, and their negations, without joining or counting them again."""
+
+    def __init__(self, parts: Sequence[str], lang: str) -> None:
+        glue = len(join(("", ""), lang))
+        self.count = len(parts)
+        self._joined = join(parts, lang)
+        self._ends = list(accumulate((len(part) + glue for part in parts), initial=0))
+        self._glue = glue
+        self._negations = list(accumulate(map(is_negation, parts), initial=0))
+
+    def text(self, first: int, last: int) -> str:
+        """Return tokens ``[first, last)`` as normalised text."""
+        return self._joined[self._ends[first] : self._ends[last] - self._glue]
+
+    def negations(self, first: int, last: int) -> int:
+        """Count the negations among tokens ``[first, last)``."""
+        return self._negations[last] - self._negations[first]
