@@ -52,7 +52,7 @@ def test_kills_and_full_disks_cost_nothing():
 def test_a_failing_disk_is_named_and_the_next_run_goes_on(inline, inbox, tmp_path, monkeypatch):
     real = os.fsync
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(errno.EIO, "EIO")))
-    with pytest.raises(StoreError, match=r"attempts\.jsonl: not written: Input/output error"):
+    with pytest.raises(StoreError, match=r"runs/.*\.json: not written: Input/output error"):
         run_night([inbox], tmp_path / "store", **FAST)
     monkeypatch.setattr(os, "fsync", real)
     run_night([inbox], tmp_path / "store", **FAST)

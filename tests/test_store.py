@@ -1,18 +1,29 @@
+import json
 import os
 import stat
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from speechqa.cli import run as command
 from speechqa.errors import InputMissing, UsageError
 from speechqa.pipeline import CallFacts
+from speechqa.pipeline.assess import assess
+from speechqa.rulebook import load
+from speechqa.settings import load_settings
 from speechqa.store import open_store
+from speechqa.store.assessments import assessments_table
 from speechqa.store.check import check
+from speechqa.store.integrity import integrity
+from speechqa.store.plain import path_of_text, text_of_path
 from speechqa.store.schema import recordings_table
 from speechqa.store.swaps import FINISHED
-from speechqa.store.upkeep import backup, compact, purge
+from speechqa.store.upkeep import SMALL_FILES, backup, compact, purge, tidy
 from speechqa.store.views import call_document
 from speechqa.transcript import Word
 from tests.nights import canonical, night, run_night
@@ -33,14 +44,22 @@ def facts(number, *, caller=None, day="2025-02-17", word="hello"):
         caller=caller,
         started_at=datetime.fromisoformat(day),
         duration_ms=5000,
+        speech={"agent": np.array([[0, 500]]), "customer": np.array([[1000, 2000]])},
         words=(Word("agent", 0, 500, word, 0.9),),
     )
+
+
+def judged(*calls):
+    """Return their rows of ``assessments``."""
+    settings = load_settings()
+    return assessments_table(assess(calls, load("starter", settings.rules), settings.timing))
 
 
 @pytest.fixture
 def store(tmp_path):
     made = open_store(str(tmp_path / "store"), create=True)
     made.commit_calls([facts(n) for n in range(5)])
+    made.commit_assessments(judged(*(facts(n) for n in range(5))))
     return made
 
 
@@ -55,14 +74,32 @@ def test_facts_come_back_as_they_were_written(store):
 
 
 def test_a_path_that_is_no_utf8_is_stored_readably_and_can_be_opened_again(store):
-    from dataclasses import replace
-
-    from speechqa.store.plain import path_of_text
-
     store.commit_calls([replace(facts(9), path="in/caf\udce9.wav")])
     (found,) = store.calls(["key0009"])
-    assert found.path == r"in/caf\xe9.wav"
-    assert path_of_text(found.path) == "in/caf\udce9.wav"
+    assert found.path == "in/caf\udce9.wav"
+    assert call_document(found, None)["path"] == r"in/caf\xe9.wav"
+    for name in ("in/caf\udce9.wav", r"in/caf\xe9.wav"):
+        assert store.find(name).key == found.key
+
+
+@given(st.binary(max_size=40) | st.from_regex(rb"[ab/]*(\\\\x([0-9a-f]{2})?){0,4}", fullmatch=True))
+@example(rb"caf\xe9")
+@example(rb"\x5cxe9")
+@example(b"\\\xe9")
+def test_every_name_can_be_opened_again_from_its_stored_text(name):
+    path = os.fsdecode(name)
+    text = text_of_path(path)
+    text.encode("utf-8")
+    assert path_of_text(text) == path
+
+
+def test_a_stored_call_stored_again_keeps_its_name(store):
+    odd = [replace(facts(9), path=r"in/a\xe9.wav"), replace(facts(8), path="in/a\udce9.wav")]
+    store.commit_calls(odd)
+    store.commit_calls(store.calls(["key0008", "key0009"]))
+    assert {c.key: c.path for c in store.calls(["key0008", "key0009"])} == {
+        c.key: c.path for c in odd
+    }
 
 
 def test_a_whole_store_has_no_fault(store):
@@ -87,7 +124,14 @@ def test_seeded_faults_are_found(store, change, kind):
     row = recordings_table([facts(7)], processed_at=datetime.now(UTC)).to_pylist()[0] | change
     rows = pa.Table.from_pylist([row], schema=store.read("recordings").schema)
     write_deltalake(f"{store.uri}/recordings", rows, mode="append")
-    assert {fault.kind for fault in check(store)} == {kind}
+    assert {fault.kind for fault in check(store)} - {"not-judged"} == {kind}
+
+
+def test_a_call_that_was_scored_but_never_judged_is_found(store):
+    store.commit_calls([facts(7), replace(facts(8), status="refused", reason_code="not-audio")])
+    assert [(fault.kind, fault.key) for fault in check(store)] == [("not-judged", "key0007")]
+    store.commit_assessments(judged(facts(7)))
+    assert check(store) == []
 
 
 def test_duplicates_and_lost_files_are_found(store):
@@ -128,7 +172,41 @@ def test_purging_a_caller_leaves_no_byte_of_a_canary(store):
     assert gone.recordings == 1
     assert not has_canary(store.uri)
     assert open_store(store.uri).read("recordings").num_rows == 6
-    assert check(store) == []
+    assert {fault.kind for fault in check(store)} == {"not-judged"}  # of key0008
+
+
+def test_purging_leaves_who_looked_but_not_at_whom(store):
+    store.commit_calls([facts(7, caller=CANARY)])
+    lines = [
+        {"who": "Sue", "did": "view", "what": "call key0007"},
+        {"who": "Sue", "did": "view", "what": "call key0001"},
+        {"who": "Sue", "did": "search", "what": CANARY},
+    ]
+    log = store.local / "access.jsonl"
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"who": "Sue", "wh')
+    purge(store, callers=[CANARY])
+    assert [json.loads(line)["what"] for line in log.read_text().splitlines()] == [
+        "call forgotten",
+        "call key0001",
+        "forgotten",
+    ]
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    assert not has_canary(store.uri)
+
+
+def test_purging_takes_names_out_of_every_part_of_an_account(store):
+    store.commit_calls([facts(7, caller=CANARY)])
+    row = {"path": f"in/{CANARY}-7.wav"}
+    (store.local / "runs").mkdir()
+    account = {
+        **{part: [row] for part in ("troubled", "passed_over", "unjudged")},
+        "pending": [row["path"], "in/b.wav"],
+        "unused_rows": [],
+    }
+    (store.local / "runs" / "r.json").write_text(json.dumps(account))
+    purge(store, callers=[CANARY])
+    assert not has_canary(store.uri)
+    assert integrity(store).pending == ("in/b.wav",)
 
 
 def test_purging_by_age_keeps_the_younger_calls(store):
@@ -154,6 +232,20 @@ def test_compacting_joins_files_and_changes_no_row(store):
     before = store.read("recordings").sort_by("key")
     assert compact(store)["recordings"] == 1
     assert store.read("recordings").sort_by("key").equals(before)
+
+
+def test_small_files_are_joined_once_there_are_many_and_large_ones_are_left(store):
+    for number in range(10, 10 + SMALL_FILES - 2):
+        store.commit_calls([facts(number)])
+    tidy(store)
+    before = set(store.open_table("recordings").file_uris())
+    assert len(before) == SMALL_FILES - 1
+    store.commit_calls([facts(99)])
+    rows = store.read("recordings").sort_by("key")
+    tidy(store)
+    assert len(store.open_table("recordings").file_uris()) == 1
+    assert store.read("recordings").sort_by("key").equals(rows)
+    assert [c.call_id for c in store.calls(["key0099"])] == ["call-99"]
 
 
 def test_a_backup_is_a_store_of_its_own(calls, tmp_path):

@@ -48,6 +48,10 @@ class RunReport:
         Line and key of metadata rows that are for none of the recordings found.
     unjudged
         Path of a stored call that could not be judged, and where that failed.
+    pending
+        Paths of recordings that were not come to.
+    ended
+        False in the account that is written when a run begins: a run that is killed leaves it.
 
     Examples
     --------
@@ -68,6 +72,8 @@ class RunReport:
     passed_over: tuple[tuple[str, str], ...] = ()
     unused_rows: tuple[tuple[int, str], ...] = ()
     unjudged: tuple[tuple[str, str], ...] = ()
+    pending: tuple[str, ...] = ()
+    ended: bool = True
 
     @property
     def exit_code(self) -> int:
@@ -107,6 +113,7 @@ class RunReport:
             "unjudged": [
                 {"path": text_of_path(path), "where": where} for path, where in self.unjudged
             ],
+            "pending": [text_of_path(path) for path in self.pending],
         }
 
 

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
 from speechqa.batch.journal import STRIKES, Journal
 from speechqa.batch.log import log
@@ -42,6 +43,8 @@ class LocalExecutor:
         Where attempts are written down.
     stopping
         Asked often; true ends the run after what is in flight.
+    small_first
+        Whether the first groups are small, so that a run that ends early has finished some.
     """
 
     settings: Settings
@@ -50,6 +53,7 @@ class LocalExecutor:
     workers: int
     journal: Journal
     stopping: Callable[[], bool] = lambda: False
+    small_first: bool = False
     _queue: deque[GroupTask] = field(default_factory=deque)
     _pool: Workers[GroupTask, list[CallFacts]] = field(init=False)
 
@@ -73,6 +77,8 @@ class LocalExecutor:
     def process(self, calls: Iterable[CallTask], *, total: int) -> Iterator[list[CallFacts]]:
         """Yield finished calls as they come, until all are done or a stop is asked for.
 
+        Nothing is yielded now and then, too: time for the caller to commit what it holds.
+
         Parameters
         ----------
         calls
@@ -80,7 +86,9 @@ class LocalExecutor:
         total
             How many they are at most: a small night is shared out evenly.
         """
-        incoming = group(calls, self.journal, most=group_size(total, self.workers))
+        most = group_size(total, self.workers)
+        sizes = growing(most, self.workers) if self.small_first else repeat(most)
+        incoming = group(calls, self.journal, sizes=sizes)
         more = True
         stop_at: float | None = None
         while True:
@@ -103,6 +111,7 @@ class LocalExecutor:
                     yield ended.answer
                 else:
                     yield from self._after_death(ended)
+            yield []
 
     def _release(self) -> None:
         """Give up what is in flight: it was interrupted, so it is under no suspicion."""
@@ -146,10 +155,29 @@ def group_size(total: int, workers: int) -> int:
     return max(1, min(GROUP_CALLS, -(-total // (2 * workers))))
 
 
-def group(calls: Iterable[CallTask], journal: Journal, *, most: int) -> Iterator[GroupTask]:
-    """Yield groups of at most `most` calls; a suspect is alone in its group."""
+def growing(most: int, workers: int) -> Iterator[int]:
+    """Yield sizes of groups: from 1 to `most`, doubled when each worker has had one.
+
+    Examples
+    --------
+    >>> from itertools import islice
+    >>> list(islice(growing(16, 2), 12))
+    [1, 1, 2, 2, 4, 4, 8, 8, 16, 16, 16, 16]
+    """
+    size = 1
+    while size < most:
+        yield from repeat(size, workers)
+        size = min(most, 2 * size)
+    yield from repeat(most)
+
+
+def group(
+    calls: Iterable[CallTask], journal: Journal, *, sizes: Iterator[int]
+) -> Iterator[GroupTask]:
+    """Yield groups of at most these sizes; a suspect is alone in its group."""
     held: list[CallTask] = []
     held_bytes = 0
+    most = next(sizes)
     for call in calls:
         if journal.is_suspect(call.source.path) or journal.strikes[call.source.path]:
             yield GroupTask((call,))
@@ -157,6 +185,7 @@ def group(calls: Iterable[CallTask], journal: Journal, *, most: int) -> Iterator
         if held and (len(held) >= most or held_bytes + call.source.size_bytes > GROUP_BYTES):
             yield GroupTask(tuple(held))
             held, held_bytes = [], 0
+            most = next(sizes)
         held.append(call)
         held_bytes += call.source.size_bytes
     if held:

@@ -19,7 +19,7 @@ from typing import Any
 
 from speechqa.pipeline import CallFacts
 from speechqa.store.disk import writing
-from speechqa.store.plain import text_of_path
+from speechqa.store.plain import readable, text_of_path
 
 LOGGER = logging.getLogger("speechqa.run")
 LOGGER.addHandler(logging.NullHandler())
@@ -37,12 +37,12 @@ def log_call(run_id: str, call: CallFacts) -> None:
         run_id,
         "call",
         level=logging.INFO if call.status == "scored" else logging.WARNING,
-        call=text_of_path(call.call_id),
+        call=readable(call.call_id),
         key=call.key,
         path=text_of_path(call.path),
         status=call.status,
         reason_code=call.reason_code,
-        reason=None if call.reason is None else text_of_path(call.reason),
+        reason=None if call.reason is None else readable(call.reason),
         duration_ms=call.duration_ms,
         language=call.language,
         grade=call.grade,

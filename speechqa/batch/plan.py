@@ -52,6 +52,11 @@ class Plan:
         """How many recordings were found."""
         return len(self.known) + len(self.fresh) + len(self.gone)
 
+    @property
+    def paths(self) -> list[str]:
+        """All of them."""
+        return [*self.known, *(s.path for s in self.fresh), *(s.path for s, _ in self.gone)]
+
 
 def config_digest(settings: Settings, model: str, *, segments: str | None = None) -> str:
     """Return the digest of everything that shapes facts: settings, model, our own version.

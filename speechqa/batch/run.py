@@ -7,19 +7,14 @@ one outcome; an account that does not add up fails the run.
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import threading
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from speechqa.asr import find_model
 from speechqa.batch.account import RunReport, write_report
@@ -31,19 +26,21 @@ from speechqa.batch.lock import hold
 from speechqa.batch.log import log, log_call, logging_to
 from speechqa.batch.metrics import FILE, write_metrics
 from speechqa.batch.plan import Plan, config_digest, identify, plan, segments_digest
+from speechqa.batch.reckoning import account, account_so_far
+from speechqa.batch.refresh import refresh_metadata
+from speechqa.batch.stopping import interruptible
 from speechqa.batch.work import CallTask, failure
 from speechqa.discovery import shown
-from speechqa.errors import CallError
+from speechqa.errors import CallError, StoreError
 from speechqa.metadata import CallMetadata, MetadataReader
 from speechqa.pipeline import CallFacts, Source, call_key
 from speechqa.rulebook import Rulebook
 from speechqa.settings import Settings
 from speechqa.store import TABLES, KnownInput, Store
-from speechqa.store.plain import text_of_path, to_json
-from speechqa.store.schema import facts_of_row
 from speechqa.store.swaps import clear
+from speechqa.store.upkeep import tidy
 
-COMMIT_SECONDS = 20.0
+COMMIT_SECONDS = 5.0
 """Finished calls are committed at least this often."""
 
 
@@ -105,23 +102,53 @@ class Run:
         started = time.monotonic()
         folder = self.store.local
         logs = [*self.logs, *([folder / "runs" / f"{self.run_id}.jsonl"] if folder else [])]
-        with hold(folder), self._interruptible(), logging_to(logs, self.run_id):
+        with (
+            hold(folder),
+            interruptible(self._stop, self.progress.note),
+            logging_to(logs, self.run_id),
+        ):
             if folder is not None:
                 clear(folder, TABLES)  # what a killed purge left
             stored = self.store.known()
             work = plan(paths, stored, config=config, retry=self.retry)
             self.progress.begin(work.found, len(work.fresh) + len(work.gone))
             log(self.run_id, "begin", found=work.found, known=len(work.known), config=config)
-            self._refresh_metadata(work)
+            write_report(self.store, account_so_far(self.run_id, work, self.passed_over))
+            refresh_metadata(self.store, work, self.reader, self.progress.note)
             outcome = self._process(work, stored, config)
             unjudged = self._judge_rest()
-            report = self._account(work, outcome, unjudged, time.monotonic() - started)
+            self._tidy()
+            report = account(
+                account_so_far(self.run_id, work, self.passed_over),
+                work,
+                outcome=outcome,
+                same=self._aliases,
+                statuses={row.key: row.status for row in stored},
+                unused_rows=self._unused_rows(work, outcome),
+            )
+            report = replace(
+                report,
+                seconds=time.monotonic() - started,
+                interrupted=self._stop.is_set(),
+                unjudged=unjudged,
+            )
             log(self.run_id, "end", account=report.equation, exit_code=report.exit_code)
             write_report(self.store, report)
             write_metrics([*self.metrics, *([folder / FILE] if folder else [])], report)
             report.check()
         self.progress.end()
         return report
+
+    def _unused_rows(
+        self, work: Plan, outcome: Mapping[str, CallFacts]
+    ) -> tuple[tuple[int, str], ...]:
+        """Return the metadata rows that are for none of the recordings found."""
+        if self.reader.table is None:
+            return ()
+        ids = {path: row.call_id for path, row in work.known.items()}
+        ids |= {path: row.call_id for path, row in outcome.items()}
+        named = [(path, ids.get(path, os.path.basename(path))) for path in work.paths]
+        return tuple(self.reader.table.unused(named))
 
     def _judge_rest(self) -> tuple[tuple[str, str], ...]:
         """Judge what an earlier run or another rulebook left; return what could not be judged."""
@@ -155,9 +182,10 @@ class Run:
             self.progress.advance(rows)
 
         def finish(rows: Sequence[CallFacts]) -> None:
-            named = [replace(row, run_id=self.run_id) for row in rows]
-            take(named)
-            pending.extend(named)
+            if rows:
+                named = [replace(row, run_id=self.run_id) for row in rows]
+                take(named)
+                pending.extend(named)
             late = time.monotonic() - last_commit > COMMIT_SECONDS
             if len(pending) >= self.settings.store.commit_calls or (pending and late):
                 commit()
@@ -183,6 +211,7 @@ class Run:
             workers=self.settings.run.worker_count,
             journal=journal,
             stopping=self._stop.is_set,
+            small_first=True,
         )
 
     def _cluster(self, config: str) -> ClusterExecutor:
@@ -240,101 +269,20 @@ class Run:
         if not self._aliases:
             return
         rows = []
-        for row in self.store.read("recordings").to_pylist():
-            if row["key"] in self._aliases:
-                facts = facts_of_row(row)
-                names = {*facts.also_at, *self._aliases[row["key"]]} - {facts.path}
-                if names != set(facts.also_at):
-                    rows.append(replace(facts, also_at=tuple(sorted(names))))
+        for facts in self.store.calls(self._aliases):
+            names = {*facts.also_at, *self._aliases[facts.key]} - {facts.path}
+            if names != set(facts.also_at):
+                rows.append(replace(facts, also_at=tuple(sorted(names))))
         self.store.commit_calls(rows)
 
-    def _refresh_metadata(self, work: Plan) -> None:
-        """Write metadata that changed since a known call was stored; its facts stay."""
-        changed: dict[str, CallMetadata] = {}
-        for path, row in work.known.items():
-            if path != row.path:
-                continue
-            try:
-                meta = self.reader.for_path(path)
-            except CallError as error:
-                self.progress.note(f"{path}: metadata kept as stored: {error.message}")
-                continue
-            meta = _completed(meta, row)
-            if _as_stored(meta) != row.metadata_fields:
-                changed[row.key] = meta
-        if changed:
-            rows = [
-                _with_metadata(facts, changed[facts.key]) for facts in self.store.calls(changed)
-            ]
-            self.store.commit_calls(rows)
-            self.progress.note(f"metadata of {len(rows)} known calls was brought up to date")
-
-    def _unused_rows(
-        self, work: Plan, outcome: Mapping[str, CallFacts]
-    ) -> tuple[tuple[int, str], ...]:
-        """Return the metadata rows that are for none of the recordings found."""
-        if self.reader.table is None:
-            return ()
-        ids = {path: row.call_id for path, row in work.known.items()}
-        ids |= {path: row.call_id for path, row in outcome.items()}
-        paths = [*work.known, *(s.path for s in work.fresh), *(s.path for s, _ in work.gone)]
-        named = [(path, ids.get(path, os.path.basename(path))) for path in paths]
-        return tuple(self.reader.table.unused(named))
-
-    def _account(
-        self,
-        work: Plan,
-        outcome: dict[str, CallFacts],
-        unjudged: tuple[tuple[str, str], ...],
-        seconds: float,
-    ) -> RunReport:
-        known = {path: row.status for path, row in work.known.items()}
-        alias_of = {path: key for key, paths in self._aliases.items() for path in paths}
-        by_key: dict[str, str] = {row.key: row.status for row in outcome.values()}
-        by_key |= {row.key: row.status for row in self.store.known()} if alias_of else {}
-        fresh: dict[str, str] = {path: row.status for path, row in outcome.items()}
-        same = {path: by_key.get(key, "pending") for path, key in alias_of.items()}
-        everything = [s.path for s in work.fresh] + [s.path for s, _ in work.gone] + list(known)
-        final = {path: (known | same | fresh).get(path, "pending") for path in everything}
-        return RunReport(
-            run_id=self.run_id,
-            found=work.found,
-            known=len(known),
-            same_content=len(same),
-            counts=Counter(final.values()),
-            troubled={
-                path: (row.status, row.reason_code or "", row.reason or "")
-                for path, row in sorted(outcome.items())
-                if row.status != "scored"
-            },
-            audio_s=sum(row.duration_ms for row in outcome.values()) / 1000,
-            seconds=seconds,
-            interrupted=self._stop.is_set(),
-            passed_over=tuple(self.passed_over),
-            unused_rows=self._unused_rows(work, outcome),
-            unjudged=unjudged,
-        )
-
-    @contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """Let the first SIGINT or SIGTERM end the run after what is in flight."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
+    def _tidy(self) -> None:
+        """Join what many commits left in pieces; that it failed costs speed, not the night."""
+        if self._stop.is_set():
             return
-
-        def stop(number: int, _: object) -> None:
-            if self._stop.is_set():  # asked twice: end at once; what is committed is whole
-                raise KeyboardInterrupt
-            self._stop.set()
-            name = signal.Signals(number).name
-            self.progress.note(f"{name}: stopping after the calls in work; again to stop now")
-
-        before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            tidy(self.store)
+        except StoreError as error:
+            self.progress.note(f"small files were not joined: {error.message}")
 
 
 def recogniser(settings: Settings) -> str:
@@ -343,53 +291,6 @@ def recogniser(settings: Settings) -> str:
         return settings.asr.engine
     model = find_model(settings.asr.model)
     return f"{model.name}@{model.digest}"
-
-
-def _with_metadata(facts: CallFacts, meta: CallMetadata) -> CallFacts:
-    return replace(
-        facts,
-        call_id=meta.call_id,
-        agent_id=meta.agent_id,
-        started_at=meta.started_at,
-        queue=meta.queue,
-        direction=meta.direction,
-        caller=meta.caller,
-        answered_ms=meta.answered_ms,
-        metadata=dict(meta.columns),
-        metadata_sources=dict(meta.sources),
-    )
-
-
-def _completed(meta: CallMetadata, row: KnownInput) -> CallMetadata:
-    """Return new metadata completed by what is stored: a source left out erases nothing."""
-    stored: dict[str, str] = json.loads(row.metadata)
-    started = None if row.started_at is None else datetime.fromisoformat(row.started_at)
-    return replace(
-        meta,
-        call_id=meta.call_id if meta.sources.get("call_id") != "path" else row.call_id,
-        agent_id=meta.agent_id if meta.agent_id is not None else row.agent_id,
-        started_at=meta.started_at if meta.started_at is not None else started,
-        queue=meta.queue if meta.queue is not None else row.queue,
-        direction=meta.direction if meta.direction is not None else row.direction,
-        caller=meta.caller if meta.caller is not None else row.caller,
-        answered_ms=meta.answered_ms if meta.answered_ms is not None else row.answered_ms,
-        columns=stored | dict(meta.columns),
-    )
-
-
-def _as_stored(meta: CallMetadata) -> tuple[Any, ...]:
-    """Return metadata as the store holds it, in the order of `KnownInput.metadata_fields`."""
-    started = None if meta.started_at is None else meta.started_at.isoformat()
-    return (
-        text_of_path(meta.call_id),
-        meta.agent_id,
-        started,
-        meta.queue,
-        meta.direction,
-        meta.caller,
-        meta.answered_ms,
-        to_json(dict(meta.columns)),
-    )
 
 
 def _run_id() -> str:

@@ -96,6 +96,9 @@ def _list_calls(store: Store, *, as_json: bool) -> None:
         page().print(table)
 
 
+LISTED = 20
+"""Pending recordings printed at most; ``--json`` has all."""
+
 TROUBLE = ("status", "path", "reason_code", "reason")
 
 
@@ -113,7 +116,15 @@ def _print(report: dict[str, Any]) -> None:
         f"grades {', '.join(f'{g}: {n}' for g, n in report['grades'].items()) or 'none'}"
     )
     if report["last_run"]:
-        console.print(f"last run {report['last_run']['run_id']}")
+        ended = report["last_run"].get("ended", True)
+        console.print(
+            f"last run {report['last_run']['run_id']}"
+            + ("" if ended else ", which has not ended (running, or killed)")
+        )
+    for path in report["pending"][:LISTED]:
+        console.print(f"     pending  {shown(path)}", markup=False, soft_wrap=True)
+    if report["pending"]:
+        console.print(f"{len(report['pending'])} pending: the same speechqa run goes on with them")
     if not report["troubled"]:
         return
     table = Table("status", "call", "reason", "what was found", title="Not simply scored")

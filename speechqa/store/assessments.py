@@ -75,8 +75,12 @@ RESULT = pa.struct(
         ("points", pa.float64()),
         ("potential", pa.float64()),
         ("fragile", pa.bool_()),
+        ("earned", pa.float64()),
+        ("lacking", pa.bool_()),
     ]
 )
+"""One rule's answer. `earned` and `lacking` are what a score is made of again without judging."""
+
 SECTION = pa.struct(
     [("section", pa.string()), ("points", pa.float64()), ("potential", pa.float64())]
 )

@@ -16,6 +16,9 @@ from speechqa.store.tables import TABLES, Store
 
 STATUSES = frozenset({"scored", "damaged", "refused", "quarantined", "deferred"})
 
+UNJUDGED = "not-judged"
+"""Kind of fault that the next run or ``speechqa assess`` mends."""
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -59,6 +62,8 @@ def check(store: Store) -> list[Fault]:
         found.extend(Fault("assessments", kind, row["key"], d) for kind, d in _assessment(row))
     if "recordings" not in readable:
         found.extend(_orphans(rows))
+    if not readable & {"recordings", "assessments"}:
+        found.extend(_unjudged(store, rows["assessments"]))
     return found
 
 
@@ -112,6 +117,13 @@ def _orphans(rows: Mapping[str, list[dict[str, Any]]]) -> Iterator[Fault]:
         for row in rows[table]:
             if row["key"] not in keys:
                 yield Fault(table, "orphan", row["key"], "no recording has this key")
+
+
+def _unjudged(store: Store, assessments: list[dict[str, Any]]) -> Iterator[Fault]:
+    judged = {row["key"] for row in assessments}
+    for row in store.current(["key", "status"]).to_pylist():
+        if row["status"] in ("scored", "damaged") and row["key"] not in judged:
+            yield Fault("recordings", UNJUDGED, row["key"], f"{row['status']}, but never judged")
 
 
 def _is_json(text: Any) -> bool:

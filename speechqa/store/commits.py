@@ -105,9 +105,14 @@ def commit(open_table: Callable[[], Any], uri: str, rows: pa.Table, identities: 
 def _append(table: Any, rows: pa.Table) -> None:
     from deltalake import CommitProperties, write_deltalake
 
-    # No retries: on a later version the rows might be there already.
+    # No retries: on a later version the rows might be there already. A table of an earlier
+    # version of speechqa gains the columns that are new.
     write_deltalake(
-        table, rows, mode="append", commit_properties=CommitProperties(max_commit_retries=0)
+        table,
+        rows,
+        mode="append",
+        schema_mode="merge",
+        commit_properties=CommitProperties(max_commit_retries=0),
     )
 
 
@@ -120,6 +125,7 @@ def _merge(table: Any, rows: pa.Table, columns: Sequence[str]) -> None:
             predicate=" AND ".join(f"stored.{name} = fresh.{name}" for name in columns),
             source_alias="fresh",
             target_alias="stored",
+            merge_schema=True,
             commit_properties=CommitProperties(max_commit_retries=0),
         )
         .when_matched_update_all()

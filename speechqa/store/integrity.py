@@ -9,7 +9,7 @@ from typing import Any
 
 from speechqa.store.tables import Store
 
-STATUSES = ("scored", "damaged", "refused", "quarantined", "deferred")
+STATUSES = ("scored", "damaged", "refused", "quarantined", "deferred", "pending")
 AGAIN = ("refused", "quarantined", "deferred")
 """Statuses that can be tried again."""
 
@@ -21,9 +21,11 @@ class Integrity:
     Parameters
     ----------
     found
-        Recordings known.
+        Recordings known: stored ones, and those that the last run found and did not come to.
     counts
         Status to number; they add up to `found`.
+    pending
+        Paths that the last run did not come to and that are not stored.
     assessed
         Calls with an assessment.
     grades
@@ -41,6 +43,7 @@ class Integrity:
     assessed: int
     grades: dict[str, int]
     audio_ms: int
+    pending: tuple[str, ...]
     troubled: tuple[dict[str, Any], ...]
     last_run: dict[str, Any] | None
 
@@ -51,24 +54,38 @@ class Integrity:
 
 def integrity(store: Store) -> Integrity:
     """Read the store and account for every recording in it."""
-    columns = ["key", "call_id", "path", "status", "reason_code", "reason", "grade", "duration_ms"]
+    columns = [
+        "key",
+        "call_id",
+        "path",
+        "also_at",
+        "status",
+        "reason_code",
+        "reason",
+        "grade",
+        "duration_ms",
+    ]
     rows = store.current(columns).to_pylist()
     counts = Counter(row["status"] for row in rows)
     measured = [row for row in rows if row["status"] in ("scored", "damaged")]
     judged = set(store.assessments(columns=["key"])["key"].to_pylist())
+    last = _last_run(store)
+    stored = {path for row in rows for path in (row["path"], *(row["also_at"] or ()))}
+    pending = tuple(p for p in (last or {}).get("pending", ()) if p not in stored)
     troubled = tuple(
         {name: row[name] or "" for name in ("status", "path", "reason_code", "reason")}
         for row in rows
         if row["status"] != "scored"
     )
     return Integrity(
-        found=len(rows),
-        counts={name: counts[name] for name in STATUSES},
+        found=len(rows) + len(pending),
+        counts={name: counts[name] for name in STATUSES} | {"pending": len(pending)},
         assessed=sum(row["key"] in judged for row in rows),
         grades=dict(sorted(Counter(row["grade"] for row in measured).items())),
         audio_ms=sum(row["duration_ms"] for row in measured),
+        pending=pending,
         troubled=troubled,
-        last_run=_last_run(store),
+        last_run=last,
     )
 
 

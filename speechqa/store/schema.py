@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from speechqa.pipeline.facts import CallFacts, IntervalArray, no_intervals
-from speechqa.store.plain import text_of_path, to_json
+from speechqa.store.plain import path_of_text, readable, text_of_path, to_json
 from speechqa.transcript import Party, Word
 
 SPANS = pa.list_(pa.list_(pa.int64()))
@@ -81,7 +81,6 @@ RECORDINGS = pa.schema(
 _PLAIN = [
     "key",
     "call_id",
-    "path",
     "size_bytes",
     "mtime_ns",
     "audio_sha256",
@@ -117,7 +116,8 @@ def facts_of_row(row: Mapping[str, Any]) -> CallFacts:
     parties = [cast(Party, party) for party in row["parties"] or ()]
     return CallFacts(
         **{name: row[name] for name in _PLAIN},
-        also_at=tuple(row["also_at"] or ()),
+        path=path_of_text(row["path"]),
+        also_at=tuple(map(path_of_text, row["also_at"] or ())),
         started_at=datetime.fromisoformat(row["started_at"]) if row["started_at"] else None,
         metadata=json.loads(row["metadata"]),
         metadata_sources=json.loads(row["metadata_sources"]),
@@ -146,8 +146,8 @@ def _row(call: CallFacts) -> dict[str, Any]:
     return {
         **{name: getattr(call, name) for name in _PLAIN},
         "path": text_of_path(call.path),
-        "call_id": text_of_path(call.call_id),
-        "reason": None if call.reason is None else text_of_path(call.reason),
+        "call_id": readable(call.call_id),
+        "reason": None if call.reason is None else readable(call.reason),
         "also_at": [text_of_path(path) for path in call.also_at],
         "started_at": None if call.started_at is None else call.started_at.isoformat(),
         "metadata": to_json(dict(call.metadata)),

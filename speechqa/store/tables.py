@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,9 @@ from speechqa.pipeline import Assessment, CallFacts
 from speechqa.store.assessments import ASSESSMENTS, assessment_of_row
 from speechqa.store.commits import CONFIGURATION, Identities, commit
 from speechqa.store.disk import disk_error, writing
+from speechqa.store.known import KnownInput
 from speechqa.store.lookup import rows_with, table_with
-from speechqa.store.plain import text_of_path
+from speechqa.store.plain import readable, text_of_path
 from speechqa.store.reviews import REVIEWS
 from speechqa.store.schema import RECORDINGS, facts_of_row, recordings_table
 from speechqa.store.swaps import complete
@@ -44,42 +44,6 @@ IDENTITY: Mapping[str, tuple[str, ...]] = {
 BLOCK_CALLS = 500
 
 
-@dataclass(frozen=True)
-class KnownInput:
-    """What the store holds of one recording: enough to decide whether to process it."""
-
-    key: str
-    path: str
-    also_at: tuple[str, ...]
-    size_bytes: int
-    mtime_ns: int
-    audio_sha256: str | None
-    config: str
-    status: str
-    call_id: str
-    agent_id: str | None
-    started_at: str | None
-    queue: str | None
-    direction: str | None
-    caller: str | None
-    answered_ms: int | None
-    metadata: str
-
-    @property
-    def metadata_fields(self) -> tuple[Any, ...]:
-        """Everything that metadata gave, for comparison."""
-        return (
-            self.call_id,
-            self.agent_id,
-            self.started_at,
-            self.queue,
-            self.direction,
-            self.caller,
-            self.answered_ms,
-            self.metadata,
-        )
-
-
 class Store:
     """An open store.
 
@@ -95,6 +59,11 @@ class Store:
         self.uri = uri
         self._options = dict(storage_options or {})
         self._identities = {name: Identities(columns) for name, columns in IDENTITY.items()}
+
+    @property
+    def storage_options(self) -> dict[str, str] | None:
+        """What deltalake needs to reach object storage; None for a folder."""
+        return self._options or None
 
     @property
     def local(self) -> Path | None:
@@ -207,8 +176,9 @@ class Store:
 
         table = self.current(["key", "call_id", "path", "also_at"])
         rows = table.to_pylist()
-        wanted = text_of_path(name)
-        found = [r for r in rows if wanted in (r["call_id"], r["path"], *(r["also_at"] or ()))]
+        wanted = readable(name)
+        names = {wanted, text_of_path(name)}
+        found = [r for r in rows if names & {r["call_id"], r["path"], *(r["also_at"] or ())}]
         if not found:
             found = [r for r in rows if wanted in _file_names(r["path"])]
         if not found and len(wanted) >= 6:

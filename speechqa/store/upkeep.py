@@ -16,13 +16,19 @@ import pyarrow as pa
 
 from speechqa.errors import StoreError, UsageError
 from speechqa.store.commits import CONFIGURATION
-from speechqa.store.disk import write_whole
+from speechqa.store.disk import disk_error, write_whole
 from speechqa.store.swaps import UNFINISHED, clear, swap
 from speechqa.store.tables import TABLES, Store
 
 FILE_BYTES = 16 * 1024**2
 ROW_GROUP_CALLS = 128
 """Layout of a compacted table: to read one call costs at most this many."""
+
+ACCESS = "access.jsonl"
+"""Where the pages note who saw what."""
+
+SMALL_FILES = 48
+"""A run that leaves so many of them joins them."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +57,33 @@ def compact(store: Store) -> dict[str, int]:
     return files
 
 
+def tidy(store: Store) -> None:
+    """Join the small files that commits left in each table, once there are many; rows stay.
+
+    Files that are joined already are left alone, so that this costs what a night wrote.
+
+    Raises
+    ------
+    StoreError
+        The disk did not take it; the table is as it was.
+    """
+    from deltalake import WriterProperties
+    from deltalake.exceptions import DeltaError
+
+    layout = WriterProperties(max_row_group_size=ROW_GROUP_CALLS)
+    for name in TABLES:
+        table = store.open_table(name)
+        sizes = pa.table(table.get_add_actions())["size_bytes"].to_pylist()
+        if sum(size < FILE_BYTES // 4 for size in sizes) < SMALL_FILES:
+            continue
+        try:
+            table.optimize.compact(target_size=FILE_BYTES, writer_properties=layout)
+        except (DeltaError, OSError) as error:
+            raise disk_error(f"{store.uri}/{name}", error) from error
+
+
 def purge(store: Store, *, before: str | None = None, callers: Iterable[str] = ()) -> Purged:
-    """Forget calls for good: rows, history, run accounts and attempts that name them.
+    """Forget calls for good: rows, history, and where accounts, logs and attempts name them.
 
     The caller holds the store's lock.
 
@@ -83,6 +114,8 @@ def purge(store: Store, *, before: str | None = None, callers: Iterable[str] = (
     if keys:
         paths = {path for row in gone for path in (row["path"], *(row["also_at"] or ()))}
         _forget_names(folder, paths, {row["call_id"] for row in gone})
+        callers_gone = {row["caller"] for row in gone if row["caller"]}
+        _forget_views(folder / ACCESS, keys | paths | {r["call_id"] for r in gone}, callers_gone)
     return Purged(**counts)
 
 
@@ -128,14 +161,33 @@ def _forget_names(folder: Path, paths: set[str], ids: set[str]) -> None:
     """Take the forgotten paths and call ids out of run accounts, logs and attempts."""
     for file in (folder / "runs").glob("*.json"):
         account = json.loads(file.read_text("utf-8"))
-        for part in ("troubled", "passed_over"):
+        for part in ("troubled", "passed_over", "unjudged"):
             account[part] = [row for row in account.get(part, ()) if row["path"] not in paths]
+        account["pending"] = [path for path in account.get("pending", ()) if path not in paths]
         account["unused_rows"] = []  # their keys may name a forgotten caller's recording
         write_whole(file, json.dumps(account, ensure_ascii=False, indent=1))
     for log in (folder / "attempts.jsonl", *(folder / "runs").glob("*.jsonl")):
         if log.exists():
             lines = [_without(line, paths, ids) for line in log.read_text("utf-8").split("\n")]
             write_whole(log, "".join(line + "\n" for line in lines if line))
+
+
+def _forget_views(log: Path, names: set[str], callers: set[str]) -> None:
+    """Leave in the pages' log who looked at something and when, but not at which call."""
+    if not log.exists():
+        return
+    lines = []
+    for line in log.read_text("utf-8").splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:  # a line that a kill cut short
+            continue
+        what = str(event.get("what", ""))
+        kind, _, name = what.partition(" ")
+        if {what, name} & names or any(caller in what for caller in callers):
+            event["what"] = f"{kind} forgotten" if kind in ("call", "agent") else "forgotten"
+        lines.append(json.dumps(event, ensure_ascii=False) + "\n")
+    write_whole(log, "".join(lines))
 
 
 def _without(line: str, paths: set[str], ids: set[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from speechqa.pipeline import Assessment, CallFacts
-from speechqa.store.plain import text_of_path
+from speechqa.store.plain import readable, text_of_path
 
 
 def call_document(facts: CallFacts, judged: Assessment | None) -> dict[str, Any]:
@@ -14,14 +14,14 @@ def call_document(facts: CallFacts, judged: Assessment | None) -> dict[str, Any]
     Parts that could not be made are null or empty; ``reason`` says why.
     """
     return {
-        "call_id": text_of_path(facts.call_id),
+        "call_id": readable(facts.call_id),
         "path": text_of_path(facts.path),
         "also_at": [text_of_path(path) for path in facts.also_at],
         "agent_id": facts.agent_id,
         "started_at": None if facts.started_at is None else facts.started_at.isoformat(),
         "duration_ms": facts.duration_ms,
         "status": facts.status,
-        "reason": None if facts.reason is None else text_of_path(facts.reason),
+        "reason": None if facts.reason is None else readable(facts.reason),
         "reason_code": facts.reason_code,
         "language": facts.language,
         "grade": facts.grade,

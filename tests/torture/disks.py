@@ -16,7 +16,7 @@ from pathlib import Path
 
 from speechqa.errors import StoreError
 from speechqa.store import TABLES, open_store
-from speechqa.store.check import check
+from speechqa.store.check import UNJUDGED, check
 from tests.nights import canonical, run_night
 from tests.torture.crashes import Compared
 from tests.torture.inline import forked
@@ -63,7 +63,8 @@ def halves(store: Path) -> list[str]:
     """Return what is wrong with what is stored, once all tables of the store have been made."""
     if not all(any((store / name / "_delta_log").glob("*.json")) for name in TABLES):
         return []
-    return [f"{f.table} {f.key}: {f.kind} {f.detail}" for f in check(open_store(str(store)))]
+    faults = [f for f in check(open_store(str(store))) if f.kind != UNJUDGED]  # the next run does
+    return [f"{f.table} {f.key}: {f.kind} {f.detail}" for f in faults]
 
 
 def fill_up(compared: Compared, disk: Path, *, step_kb: int) -> list[tuple[str, str]]:
