@@ -27,8 +27,10 @@ class Channel:
         The same in dB, averaged over five frames, shape (frames, bands).
     floor_db
         Level per band that a frame must rise above, shape (frames, bands).
+    noise_db
+        Level of the line's own noise, all bands together, in the middle.
     rise_db
-        How far it does, shape (frames,).
+        How far each frame rises above the floor, shape (frames,).
     level_db
         Power of all bands, shape (frames,).
     votes
@@ -39,6 +41,7 @@ class Channel:
     power: FloatArray
     smooth_db: FloatArray
     floor_db: FloatArray
+    noise_db: float
     rise_db: FloatArray
     level_db: FloatArray
     votes: BoolArray
@@ -59,7 +62,15 @@ def look(samples: FloatArray, settings: VadSettings) -> Channel:
         power=power,
         smooth_db=smooth_db,
         floor_db=floor,
+        noise_db=_middle_db(floor),
         rise_db=rise(smooth_db, floor),
         level_db=decibels(power.sum(axis=1)),
         votes=webrtc.votes(samples, settings.aggressiveness),
     )
+
+
+def _middle_db(floor_db: FloatArray) -> float:
+    """Return the median level of the floor, all bands together; -100 without frames."""
+    if not len(floor_db):
+        return -100.0
+    return float(np.median(10 * np.log10(np.sum(10 ** (floor_db / 10), axis=1))))

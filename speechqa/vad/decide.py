@@ -15,17 +15,12 @@ from numpy.typing import NDArray
 
 from speechqa.settings import VadSettings
 from speechqa.vad.channel import Channel
-from speechqa.vad.frames import FRAME_MS, FloatArray, IntervalArray, bridge, fill, hysteresis, runs
+from speechqa.vad.edges import clearance_db, own_level_db, reach_frames, sharpened, widened
+from speechqa.vad.frames import FloatArray, IntervalArray, bridge, fill, hysteresis, runs
 from speechqa.vad.music import musicality
-from speechqa.vad.spectrum import decibels
 from speechqa.vad.tones import tone_spans
 
 _JOIN_FRAMES = 6
-_SMEARED_FRAMES = 2
-_EDGE_DB = 5.0
-_CLEAN_DB = 40.0
-_HIDDEN_MS_PER_DB = 3.0
-_MOST_HIDDEN_MS = 120.0
 _LEAST_VOTES, _LEAST_VOTES_IN_SHORT, _FEW_VOTES = 0.55, 0.3, 0.75
 _SHORT_FRAMES = 30
 _LEAST_SPREAD_DB, _LITTLE_SPREAD_DB = 2.5, 3.7
@@ -58,8 +53,9 @@ def decide(channel: Channel, settings: VadSettings) -> Verdict:
     if not len(spans):
         return Verdict(spans, np.zeros(0, dtype=bool))
     verdict = _without_music(channel, spans)
-    reach = reach_frames(channel, settings)
-    speech = bridge(verdict.speech, reach)
+    clear_db = clearance_db(channel, settings)
+    wide = widened(channel, verdict.speech, clear_db)
+    speech = bridge(wide, reach_frames(clear_db, settings))
     inside = np.searchsorted(speech[:, 0], verdict.speech[:, 0], side="right") - 1
     suspicious = np.zeros(len(speech), dtype=bool)
     np.logical_or.at(suspicious, inside, verdict.suspicious)
@@ -76,53 +72,6 @@ def candidates(channel: Channel, settings: VadSettings) -> IntervalArray:
     spans = runs(hysteresis(high & loud, (channel.rise_db > settings.hold_db) & loud))
     spans = spans[~tone_spans(channel.samples, spans, channel.level_db)]
     return bridge(sharpened(channel, spans), _JOIN_FRAMES)
-
-
-def reach_frames(channel: Channel, settings: VadSettings) -> int:
-    """Return the gap to bridge in this channel's noise, in frames.
-
-    Noise hides the weak sounds around a pause, so that it looks longer than it is: by some 50 ms
-    with the noise 20 dB below the speech, and 100 ms at 10 dB.
-    """
-    own = own_level_db(channel.level_db, channel.rise_db > settings.onset_db)
-    if own is None:
-        return settings.bridge_ms // FRAME_MS
-    noise_db = float(np.median(10 * np.log10(np.sum(10 ** (channel.floor_db / 10), axis=1))))
-    hidden_ms = np.clip(_HIDDEN_MS_PER_DB * (_CLEAN_DB - (own - noise_db)), 0, _MOST_HIDDEN_MS)
-    return round((settings.bridge_ms + float(hidden_ms)) / FRAME_MS)
-
-
-def sharpened(channel: Channel, spans: IntervalArray) -> IntervalArray:
-    """Return `spans` without the frames that only smoothing and windowing put at their ends.
-
-    Up to two frames at each end go when they don't rise on their own; one more goes in any case,
-    since a window of 25 ms sees a sound some 10 ms before it begins and after it ends. Truth of
-    rendered calls says so: without this, starts are 9 to 26 ms early and ends as late.
-    """
-    steps = np.arange(_SMEARED_FRAMES)
-    fore, aft = spans[:, :1] + steps, spans[:, 1:] - 1 - steps
-    lead, tail = (
-        np.cumprod(_rise_alone(channel, at) < _EDGE_DB, axis=1).sum(axis=1) for at in (fore, aft)
-    )
-    start = spans[:, 0] + lead + (spans[:, 0] > 0)
-    end = spans[:, 1] - tail - (spans[:, 1] < len(channel.level_db))
-    return np.asarray(np.stack((start, end), axis=1)[start < end], dtype=np.int64)
-
-
-def _rise_alone(channel: Channel, frames: NDArray[np.int64]) -> FloatArray:
-    """Return how far single frames rise above the floor, unsmoothed."""
-    at = np.clip(frames, 0, len(channel.power) - 1)
-    above = np.sort(decibels(channel.power[at]) - channel.floor_db[at], axis=-1)
-    return np.asarray(above[..., -2:].mean(axis=-1), dtype=np.float32)
-
-
-def own_level_db(level_db: FloatArray, speaking: NDArray[np.bool_]) -> float | None:
-    """Return how loud the loud frames of a channel's own speech are; None without any.
-
-    >>> own_level_db(np.array([-20.0, -20.0, -90.0]), np.array([True, True, False]))
-    -20.0
-    """
-    return float(np.percentile(level_db[speaking], 95)) if np.any(speaking) else None
 
 
 def _sounds_like_speech(

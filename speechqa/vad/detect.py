@@ -9,6 +9,7 @@ from speechqa.settings import VadSettings
 from speechqa.vad import leak, silero
 from speechqa.vad.channel import Channel, look
 from speechqa.vad.decide import candidates, decide
+from speechqa.vad.edges import in_ms
 from speechqa.vad.frames import (
     FRAME,
     RATE_HZ,
@@ -17,7 +18,6 @@ from speechqa.vad.frames import (
     bridge,
     drop_short,
     fill,
-    to_ms,
 )
 
 
@@ -98,7 +98,7 @@ def _talkspurts(samples: FloatArray, rate_hz: int, settings: VadSettings) -> lis
     seen = [look(channel, settings) for channel in narrow]
     if len(seen) == 2:
         seen = _without_leak(seen[0], seen[1], settings)
-    return [tidy(to_ms(_spans(channel, settings), duration_ms), settings) for channel in seen]
+    return [tidy(in_ms(_spans(channel, settings), duration_ms), settings) for channel in seen]
 
 
 def _spans(channel: Channel, settings: VadSettings) -> IntervalArray:

@@ -86,12 +86,3 @@ def drop_short(spans: IntervalArray, length: int) -> IntervalArray:
     [[200, 300]]
     """
     return spans[spans[:, 1] - spans[:, 0] >= length]
-
-
-def to_ms(spans: IntervalArray, duration_ms: int) -> IntervalArray:
-    """Turn frame indices into milliseconds, the last one ending with the recording.
-
-    >>> to_ms(np.array([[1, 3]]), 25).tolist()
-    [[10, 25]]
-    """
-    return np.minimum(spans * FRAME_MS, duration_ms)

@@ -14,7 +14,9 @@ from speechqa.vad.frames import RATE_HZ, FloatArray, IntervalArray, hysteresis, 
 RATE_IN_HZ = 16_000
 CHUNK_MS = 32
 _CHUNK = RATE_IN_HZ * CHUNK_MS // 1000
+_CHUNK_AT_8K = RATE_HZ * CHUNK_MS // 1000
 _SPEECH, _STILL_SPEECH = 0.5, 0.35
+_WARM_UP = RATE_HZ // 2
 
 
 def probabilities(samples: FloatArray) -> FloatArray:
@@ -39,7 +41,12 @@ def spans_ms(samples: FloatArray) -> IntervalArray:
 
 
 def agrees(samples: FloatArray, span: IntervalArray) -> bool:
-    """Tell whether Silero hears any speech in a stretch (samples at 8 kHz, start and end)."""
-    lead = RATE_HZ // 2
-    found = probabilities(samples[max(int(span[0]) - lead, 0) : int(span[1])])
+    """Tell whether Silero hears speech in a stretch (samples at 8 kHz, start and end).
+
+    One frame is enough: doubtful speech is soft or noisy. The half second before it, which often
+    is somebody's speech, only warms the model up.
+    """
+    start, end = int(span[0]), int(span[1])
+    first = max(start - _WARM_UP, 0)
+    found = probabilities(samples[first:end])[(start - first) // _CHUNK_AT_8K :]
     return bool(np.any(found > _SPEECH))
