@@ -18,7 +18,6 @@ from speechqa.audio.recording import FloatArray
 from speechqa.errors import CallError
 from speechqa.pipeline import CallFacts
 from speechqa.settings import AudioSettings
-from speechqa.store.plain import path_of_text
 
 KEPT_BYTES = 256 << 20
 MASK_MARGIN_MS = 150
@@ -64,7 +63,7 @@ class Sounds:
 
     def _make(self, facts: CallFacts) -> bytes:
         try:
-            recording = read_recording(path_of_text(facts.path), self._settings)
+            recording = read_recording(facts.path, self._settings)
         except OSError as error:
             raise CallError("no-recording", f"it cannot be opened: {error.strerror}") from None
         if facts.audio_sha256 is not None and recording.sha256 != facts.audio_sha256:
