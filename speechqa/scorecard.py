@@ -9,7 +9,7 @@ of scores is `speechqa.score`'s.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
@@ -77,7 +77,8 @@ class Card:
         Pooled score and its 95 % interval; None without a judged call (the interval also with
         a single one).
     rank
-        By score, 1 the best; None under `RANKED_FROM` judged calls.
+        By score, 1 the best, equal figures (to one decimal) alike; None under `RANKED_FROM`
+        judged calls, and for calls whose agent, queue or day is unknown.
     failed
         Calls failed by a critical rule.
     sections
@@ -148,12 +149,11 @@ def scorecards(
         sections = _rows(db, _SECTIONS.format(by=by))
         violations = _rows(db, _VIOLATIONS.format(by=by))
     cards = [_card(group, sections, violations) for group in groups]
-    ranked = sorted(
-        (card for card in cards if card.percent is not None and card.judged >= RANKED_FROM),
-        key=lambda card: -(card.percent or 0.0),
-    )
-    ranks = {card.name: place for place, card in enumerate(ranked, 1)}
-    cards = [_ranked(card, ranks.get(card.name)) for card in cards]
+    scores = sorted((_shown(card) for card in cards if _is_ranked(card)), reverse=True)
+    cards = [
+        replace(card, rank=scores.index(_shown(card)) + 1) if _is_ranked(card) else card
+        for card in cards
+    ]
     return sorted(cards, key=lambda card: (card.rank or len(cards) + 1, card.name))
 
 
@@ -196,10 +196,13 @@ def _card(
     )
 
 
-def _ranked(card: Card, rank: int | None) -> Card:
-    from dataclasses import replace
+def _is_ranked(card: Card) -> bool:
+    return card.percent is not None and card.judged >= RANKED_FROM and card.name != NOBODY
 
-    return replace(card, rank=rank)
+
+def _shown(card: Card) -> float:
+    """Return the figure as people see it: equal ones share a rank."""
+    return round(card.percent or 0.0, 1)
 
 
 def _columns_of_recordings() -> list[str]:

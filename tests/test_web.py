@@ -322,10 +322,12 @@ def test_filters_choose_calls_and_say_so_when_none_fits(boss):
 
 def test_the_figures_of_a_card_are_those_of_the_command_line(place, app_and_access):
     from speechqa.scorecard import scorecards
-    from speechqa.web import figures
+    from speechqa.web.figures import Choice
     from speechqa.web.snapshot import Library
+    from speechqa.web.sums import Sums
 
-    own = {card.name: card for card in figures.cards(Library(place[1]).snapshot().calls, {})}
+    sums = Sums(Library(place[1]).snapshot().columns, {})
+    own = {card.name: card for card in sums.cards(sums.mask(Choice()))}
     for card in scorecards(place[1]):
         mine = own[card.name]
         for name in ("calls", "judged", "audio_ms", "percent", "low", "high", "rank", "failed"):

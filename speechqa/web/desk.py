@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+import gzip
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar, cast
-from urllib.parse import quote, urlencode
+from typing import Any, TypeGuard, TypeVar, cast
+from urllib.parse import parse_qsl, quote, urlencode
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import escape
 from starlette.exceptions import HTTPException
@@ -18,17 +21,48 @@ from speechqa.rulebook import Rulebook
 from speechqa.rulebook.sentence import rule_sentence
 from speechqa.settings import Settings
 from speechqa.web import figures, languages, verdicts
-from speechqa.web.access import Access, AccessLog, Person
+from speechqa.web.access import Access, AccessLog, Person, Role
 from speechqa.web.figures import Choice, Corrected
 from speechqa.web.formats import FILTERS
+from speechqa.web.kept import Kept
 from speechqa.web.rows import Listed
 from speechqa.web.snapshot import Library, Snapshot
 from speechqa.web.sound import Sounds
+from speechqa.web.sums import Mask, Sums
 
-KEPT_FIGURES = 200
+KEPT_PAIRS = 10_000
+PREPARED_PAGES = 12
+"""Pages made ahead for a new picture: those that are looked at now, not all that ever were."""
+PACKED_FROM = 1000
+"""Bytes; under so many, packing saves nothing."""
 Made = TypeVar("Made")
 _NAME = "\ue000name\ue001"
 """Stands for the reader's name in a page that is kept."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What a page depends on beside the picture: who looks, in what language, at what address."""
+
+    role: Role
+    language: str
+    path: str
+    query: str
+
+    @classmethod
+    def of(cls, request: Request) -> View:
+        """Return the view of a request."""
+        return cls(
+            person_of(request).role,
+            languages.speaker(request.headers.get("accept-language", "")).language,
+            request.scope["path"],
+            urlencode([(k, v) for k, v in request.query_params.multi_items() if v]),
+        )
+
+    @property
+    def choice(self) -> Choice:
+        """The filters in the address."""
+        return choice_in(dict(parse_qsl(self.query)))
 
 
 @dataclass(frozen=True)
@@ -39,6 +73,10 @@ class Desk:
     ----------
     book
         For titles, sentences and better wordings; results name the rulebook that made them.
+    shared
+        Template to what it shows of a picture, for pages that all readers share.
+    adjusted
+        Points with people's verdicts, by call and number of reviews.
     """
 
     library: Library
@@ -47,6 +85,8 @@ class Desk:
     access: Access
     log: AccessLog
     sounds: Sounds
+    shared: dict[str, Callable[[Snapshot, View], dict[str, Any]]] = field(default_factory=dict)
+    adjusted: Kept[tuple[float, float] | None] = field(default_factory=lambda: Kept(KEPT_PAIRS))
 
     @cached_property
     def templates(self) -> Environment:
@@ -69,29 +109,46 @@ class Desk:
 
     def page(self, request: Request, template: str, status: int = 200, **known: Any) -> Response:
         """Render a page in the reader's language."""
-        text = self._text(request, template, person_of(request), known)
-        return HTMLResponse(text.encode("utf-8", "replace"), status, {"Vary": "Accept-Language"})
+        view = View.of(request)
+        return answer(
+            request, self.rendered(template, view, person_of(request).name, known), status
+        )
 
-    def shared_page(
-        self, request: Request, template: str, picture: Snapshot, make: Callable[[], dict[str, Any]]
-    ) -> Response:
-        """Render a page once per picture for all who ask for it; only their name differs."""
-        person = person_of(request)
-        nobody = Person(person.role, _NAME)
-        language = languages.speaker(request.headers.get("accept-language", "")).language
-        key = (template, person.role, language, request.url.path, request.url.query)
-        text = self.kept(picture, key, lambda: self._text(request, template, nobody, make()))
-        own = text.replace(_NAME, str(escape(person.name)))
-        return HTMLResponse(own.encode("utf-8", "replace"), 200, {"Vary": "Accept-Language"})
+    def shared_page(self, request: Request, template: str, picture: Snapshot) -> Response:
+        """Send a page that is rendered once per picture for all; only the reader's name differs.
 
-    def _text(self, request: Request, template: str, person: Person, known: dict[str, Any]) -> str:
-        say = languages.speaker(request.headers.get("accept-language", ""))
+        Parameters
+        ----------
+        template
+            One of those in `shared`, which say what it shows.
+        """
+        text = self.shared_text(picture, template, View.of(request))
+        return answer(request, text.replace(_NAME, str(escape(person_of(request).name))))
+
+    def shared_text(self, picture: Snapshot, template: str, view: View) -> str:
+        """Return a shared page with a mark in place of the reader's name."""
+        make = self.shared[template]
+        return self.kept(
+            picture,
+            ("page", template, view),
+            lambda: self.rendered(template, view, _NAME, make(picture, view)),
+        )
+
+    def prepare(self, picture: Snapshot, old: Snapshot | None) -> None:
+        """Make for a new picture the pages that people looked at on the old one, newest first."""
+        self.cards(picture, Choice())
+        seen = [key[1:] for key in (old.kept.keys() if old else ()) if _is_page(key)]
+        for template, view in seen[: -PREPARED_PAGES - 1 : -1]:
+            self.shared_text(picture, template, view)
+
+    def rendered(self, template: str, view: View, name: str, known: Mapping[str, Any]) -> str:
+        """Return a template's text."""
         return self.templates.get_template(template).render(
-            t=say,
-            lang=say.language,
-            person=person,
-            path=request.url.path,
-            query=urlencode([(k, v) for k, v in request.query_params.multi_items() if v]),
+            t=languages.Speaker(view.language),
+            lang=view.language,
+            person=Person(view.role, name),
+            path=view.path,
+            query=view.query,
             **known,
         )
 
@@ -144,43 +201,68 @@ class Desk:
             call = picture.by_key.get(key)
             if call is None or "overturn" not in verdicts.standing(reviews).values():
                 continue
-            judged = self.library.assessment(call)
-            new = judged and verdicts.adjusted(judged, reviews, self.fails)
-            if new:
-                found[key] = (new.points, new.potential)
+            known = (key, call.judged_in, len(reviews))
+            pair = self.adjusted.get(known, lambda c=call, r=reviews: self._pair(c, r))  # type: ignore[misc]
+            if pair is not None:
+                found[key] = pair
         return found
+
+    def _pair(
+        self, call: Listed, reviews: Sequence[Mapping[str, Any]]
+    ) -> tuple[float, float] | None:
+        judged = self.library.assessment(call)
+        new = judged and verdicts.adjusted(judged, reviews, self.fails)
+        return (new.points, new.potential) if new else None
 
     def kept(self, picture: Snapshot, key: Hashable, make: Callable[[], Made]) -> Made:
         """Return what `make` makes of a picture, made once per picture and key."""
-        if key not in picture.cache:
-            if len(picture.cache) > KEPT_FIGURES:
-                picture.cache.clear()
-            picture.cache[key] = make()
-        return cast(Made, picture.cache[key])
+        return cast(Made, picture.kept.get(key, make))
 
-    def rule_counts(self, picture: Snapshot, choice: Choice) -> dict[str, dict[str, int]]:
+    def sums(self, picture: Snapshot) -> Sums:
+        """Return the sums over a picture's calls."""
+        return self.kept(picture, "sums", lambda: Sums(picture.columns, self.corrected(picture)))
+
+    def mask(self, picture: Snapshot, choice: Choice) -> Mask:
+        """Return which calls are chosen."""
+        return self.kept(picture, ("mask", choice), lambda: self.sums(picture).mask(choice))
+
+    def rule_counts(self, picture: Snapshot, choice: Choice) -> dict[str, Counter[str]]:
         """Return how often each rule was broken and met on the chosen calls."""
         return self.kept(
             picture,
             ("rules", choice),
-            lambda: figures.rule_counts(self.chosen(picture, choice)),
+            lambda: self.sums(picture).rule_counts(self.mask(picture, choice)),
         )
 
     def chosen(self, picture: Snapshot, choice: Choice) -> list[Listed]:
         """Return the chosen calls."""
-        return self.kept(
-            picture,
-            ("calls", choice),
-            lambda: [call for call in picture.calls if choice.takes(call)],
-        )
+        return listed(picture, self.mask(picture, choice))
 
     def cards(self, picture: Snapshot, choice: Choice) -> list[figures.Card]:
         """Return the chosen calls' cards by agent."""
         return self.kept(
             picture,
             ("cards", choice),
-            lambda: figures.cards(self.chosen(picture, choice), self.corrected(picture)),
+            lambda: self.sums(picture).cards(self.mask(picture, choice)),
         )
+
+
+def listed(picture: Snapshot, mask: Mask, most: int | None = None) -> list[Listed]:
+    """Return the masked calls, the newest `most` of them."""
+    return [picture.calls[at] for at in np.flatnonzero(mask)[:most]]
+
+
+def answer(request: Request, text: str, status: int = 200) -> Response:
+    """Send a page, packed where the browser takes that."""
+    body, headers = text.encode("utf-8", "replace"), {"Vary": "Accept-Language, Accept-Encoding"}
+    if len(body) > PACKED_FROM and "gzip" in request.headers.get("accept-encoding", ""):
+        body = gzip.compress(body, 1, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return HTMLResponse(body, status, headers)
+
+
+def _is_page(key: Hashable) -> TypeGuard[tuple[Any, ...]]:
+    return isinstance(key, tuple) and key[0] == "page"
 
 
 def person_of(request: Request) -> Person:
@@ -212,7 +294,11 @@ def call_for(desk: Desk, request: Request, name: str) -> Listed:
 
 def choice_of(request: Request) -> Choice:
     """Return the filters in the address."""
-    given = request.query_params
+    return choice_in(request.query_params)
+
+
+def choice_in(given: Mapping[str, str]) -> Choice:
+    """Return the filters among the parts of a query."""
     names = ("since", "until", "queue", "language", "agent")
     return Choice(**{name: given.get(name, "").strip()[:200] for name in names})
 

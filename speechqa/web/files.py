@@ -1,23 +1,27 @@
 """A store's tables in memory, file by file.
 
 A file of a Delta table never changes, so what was read from one stays true; a new version of a
-table costs reading its new files only. Whole rows are kept up to a budget and read again when
-they have been let go.
+table costs reading its new files only. Whole rows are read a row group at a time, kept up to a
+budget, and read again when they have been let go.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
 from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 
 from speechqa.store import Store
+from speechqa.web.kept import Kept
 
-KEPT_BYTES = 4 << 30
+KEPT_BYTES = 1 << 30
 Piece = TypeVar("Piece")
+Where = tuple[str, int]
+"""A row: its file, and its place in that file."""
 
 
 class TableFiles(Generic[Piece]):
@@ -49,62 +53,68 @@ class TableFiles(Generic[Piece]):
         self._name = name
         self._columns = columns
         self._extract = extract
-        self._kept_bytes = kept_bytes
-        self._fragments: dict[str, Any] = {}
-        self._schema: pa.Schema | None = None
+        self._files: dict[str, tuple[Any, pa.Schema, list[int]]] = {}
         self._pieces: dict[str, Piece] = {}
-        self._whole: OrderedDict[tuple[str, tuple[str, ...]], pa.Table] = OrderedDict()
-        self._reading = threading.Lock()
+        self._read: Kept[pa.Table] = Kept(kept_bytes, lambda rows: float(rows.nbytes))
+        self._looked = False
 
     def refresh(self) -> bool:
         """Look for a new version; return whether the files changed."""
         dataset = self._store.open_table(self._name).to_pyarrow_dataset()
         fragments = {fragment.path: fragment for fragment in dataset.get_fragments()}
-        if self._schema is not None and fragments.keys() == self._fragments.keys():
+        if self._looked and fragments.keys() == self._files.keys():
             return False
-        self._schema = dataset.schema
         columns = [name for name in self._columns if name in dataset.schema.names]
-        pieces = {}
+        pieces, files = {}, {}
         for path, fragment in fragments.items():
-            if path not in self._pieces:
-                rows = fragment.to_table(schema=dataset.schema, columns=columns)
-                pieces[path] = self._extract(rows)
-            else:
-                pieces[path] = self._pieces[path]
-        with self._reading:
-            self._fragments, self._pieces = fragments, pieces
-            for key in [key for key in self._whole if key[0] not in fragments]:
-                del self._whole[key]
+            if path in self._pieces:
+                pieces[path], files[path] = self._pieces[path], self._files[path]
+                continue
+            pieces[path] = self._extract(fragment.to_table(schema=dataset.schema, columns=columns))
+            starts = accumulate((group.num_rows for group in fragment.row_groups), initial=0)
+            files[path] = (fragment, dataset.schema, list(starts))
+        self._pieces, self._files, self._looked = pieces, files, True
+        self._read.drop(lambda key: isinstance(key, tuple) and key[0] not in files)
         return True
 
     def pieces(self) -> Iterator[tuple[str, Piece]]:
         """Yield each file's path and what was made of it."""
-        yield from list(self._pieces.items())
+        yield from self._pieces.items()
 
-    def row(self, path: str, place: int) -> dict[str, Any] | None:
+    def row(self, where: Where) -> dict[str, Any] | None:
         """Return one whole row; None when its file has left the table meanwhile."""
-        rows = self.rows(path)
-        return None if rows is None else dict(rows.slice(place, 1).to_pylist()[0])
+        for rows, places in self.groups([where]):
+            return dict(rows.slice(places[0], 1).to_pylist()[0])
+        return None
 
-    def rows(self, path: str, columns: tuple[str, ...] = ()) -> pa.Table | None:
-        """Return one file's rows, all columns or some; None when it has left the table meanwhile.
+    def groups(
+        self, wanted: Iterable[Where], columns: tuple[str, ...] = ()
+    ) -> Iterator[tuple[pa.Table, list[int]]]:
+        """Yield the row groups that hold some rows, with these rows' places in them.
 
-        One reader reads at a time: the others then find what it has read.
+        Rows whose file has left the table meanwhile are left out; the order is by file and place
+        of first use, so a caller who needs to know which is which asks for one at a time or puts
+        the key among the columns.
         """
-        key = (path, columns)
-        with self._reading:
-            if key in self._whole:
-                self._whole.move_to_end(key)
-                return self._whole[key]
-            fragment, schema = self._fragments.get(path), self._schema
-            if fragment is None:
-                return None
-            wanted = list(columns) or None
-            table = fragment.to_table(schema=schema, columns=wanted)
-            self._whole[key] = table
-            while len(self._whole) > 1 and self._held() > self._kept_bytes:
-                self._whole.popitem(last=False)
-            return table
+        found: dict[tuple[str, int], list[int]] = defaultdict(list)
+        for path, place in wanted:
+            file = self._files.get(path)
+            if file is not None:
+                group = bisect_right(file[2], place) - 1
+                found[path, group].append(place - file[2][group])
+        for (path, group), places in found.items():
+            rows = self._group(path, group, columns)
+            if rows is not None:
+                yield rows, places
 
-    def _held(self) -> int:
-        return sum(int(table.nbytes) for table in self._whole.values())
+    def _group(self, path: str, group: int, columns: tuple[str, ...]) -> pa.Table | None:
+        file = self._files.get(path)
+        if file is None:
+            return None
+        fragment, schema, _ = file
+
+        def read() -> pa.Table:
+            part = fragment.subset(row_group_ids=[group])
+            return part.to_table(schema=schema, columns=list(columns) or None).combine_chunks()
+
+        return self._read.get((path, group, columns), read)

@@ -7,16 +7,21 @@ one party's words only, whoever spoke in between.
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from speechqa.transcript import Word, join_words
+import pyarrow as pa
+
+from speechqa.transcript import join_words
 from speechqa.web.rows import Listed
 from speechqa.web.snapshot import Library
 
 SHOWN = 100
 AROUND = 8
+MOST_BARE = 200_000
+"""Spellings remembered without case and punctuation: a language's words and names."""
 _NOISE = re.compile(r"[^\w']+")
 
 
@@ -43,8 +48,8 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class _Text:
     text: str
-    edges: tuple[int, ...]
-    places: tuple[int, ...]
+    edges: Sequence[int]
+    places: Sequence[int]
 
 
 class Searcher:
@@ -59,6 +64,7 @@ class Searcher:
     def __init__(self, library: Library) -> None:
         self._library = library
         self._texts: dict[str, dict[str, _Text]] = {}
+        self._bare: dict[str, str] = {}
 
     def search(self, calls: Iterable[Listed], phrase: str, *, party: str = "") -> Found:
         """Return where `phrase` is said in `calls`, one match per call and party."""
@@ -66,7 +72,7 @@ class Searcher:
         listed = list(calls)
         if not wanted:
             return Found((), 0)
-        self._read(call for call in listed if call.recorded.key not in self._texts)
+        self.read(listed)
         hits: list[tuple[Listed, str, int]] = []
         found_in = set()
         for call in listed:
@@ -76,36 +82,67 @@ class Searcher:
                     hits.append((call, who, at))
                     found_in.add(call.recorded.key)
         shown = hits[:SHOWN]
-        columns = self._library.columns((hit[0] for hit in shown), "recordings", ["words"])
+        words = dict(self._library.words({hit[0].recorded.key: hit[0] for hit in shown}.values()))
         matches = [
-            self._match(call, who, at, len(wanted), columns[call.recorded.key]["words"])
+            self._match(call, who, at, len(wanted), words[call.recorded.key])
             for call, who, at in shown
-            if call.recorded.key in columns
+            if call.recorded.key in words
         ]
         return Found(tuple(matches), len(found_in))
 
-    def _read(self, calls: Iterable[Listed]) -> None:
-        wanted = [call for call in calls if call.recorded.status in ("scored", "damaged")]
-        for key, row in self._library.columns(wanted, "recordings", ["words"]).items():
-            self._texts[key] = _texts(row["words"] or [])
+    def read(self, calls: Iterable[Listed]) -> None:
+        """Read the words of calls that have not been read yet."""
+        wanted = [
+            call
+            for call in calls
+            if call.recorded.key not in self._texts
+            and call.recorded.status in ("scored", "damaged")
+        ]
+        for key, words in self._library.words(wanted):
+            self._texts[key] = self._made(words)
 
-    def _match(self, call: Listed, who: str, at: int, length: int, words: list[dict]) -> Match:  # type: ignore[type-arg]
+    def _match(self, call: Listed, who: str, at: int, length: int, words: pa.StructArray) -> Match:
         text = self._texts[call.recorded.key][who]
         first = bisect_right(text.edges, at) - 1
         last = bisect_right(text.edges, at + length - 1) - 1
-        own = [Word(**words[place]) for place in text.places]
-
-        def said(start: int, end: int) -> str:
-            return join_words(word.text for word in own[max(0, start) : end])
-
+        start = max(0, first - AROUND)
+        shown = words.take(pa.array(text.places[start : last + 1 + AROUND]))
+        said = shown.field("text").to_pylist()
         return Match(
             call,
             who,
-            own[first].start_ms,
-            said(first - AROUND, first),
-            said(first, last + 1),
-            said(last + 1, last + 1 + AROUND),
+            shown.field("start_ms")[first - start].as_py(),
+            join_words(said[: first - start]),
+            join_words(said[first - start : last + 1 - start]),
+            join_words(said[last + 1 - start :]),
         )
+
+    def _made(self, words: pa.StructArray) -> dict[str, _Text]:
+        """Return each party's words as one text, with where each word begins in it."""
+        bare = self._bare
+        lines: dict[str, tuple[list[str], array[int], array[int]]] = {}
+        lengths: dict[str, int] = {}
+        for place, (party, text) in enumerate(
+            zip(words.field("party").to_pylist(), words.field("text").to_pylist(), strict=True)
+        ):
+            if text not in bare:
+                if len(bare) >= MOST_BARE:
+                    bare.clear()
+                bare[text] = _NOISE.sub("", text.casefold())
+            plain = bare[text]
+            if not plain:
+                continue
+            parts, edges, places = lines.setdefault(party, ([], array("I"), array("I")))
+            length = lengths.get(party, 0)
+            glue = len(join_words(["x", plain])) - 1 - len(plain) if parts else 0
+            parts.append(" " * glue + plain)
+            edges.append(length + glue)
+            places.append(place)
+            lengths[party] = length + glue + len(plain)
+        return {
+            party: _Text("".join(parts), edges, places)
+            for party, (parts, edges, places) in lines.items()
+        }
 
 
 def joined(texts: Iterable[str]) -> str:
@@ -117,18 +154,3 @@ def joined(texts: Iterable[str]) -> str:
     'thank you您好'
     """
     return join_words(filter(None, (_NOISE.sub("", text.casefold()) for text in texts)))
-
-
-def _texts(words: list[dict]) -> dict[str, _Text]:  # type: ignore[type-arg]
-    made = {}
-    for party in {word["party"] for word in words}:
-        line, edges, places = "", [], []
-        for place, word in enumerate(words):
-            text = _NOISE.sub("", word["text"].casefold()) if word["party"] == party else ""
-            if text:
-                longer = join_words([line, text]) if line else text
-                edges.append(len(longer) - len(text))
-                places.append(place)
-                line = longer
-        made[party] = _Text(line, tuple(edges), tuple(places))
-    return made

@@ -9,16 +9,21 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import pyarrow as pa
+
 from speechqa.pipeline import Assessment, CallFacts
 from speechqa.store import Store
 from speechqa.store.assessments import assessment_of_row
+from speechqa.store.reviews import REVIEWS
 from speechqa.store.schema import facts_of_row
+from speechqa.web.columns import Columns, Numbers, Vocabulary, numbers_of
 from speechqa.web.files import TableFiles
+from speechqa.web.kept import Kept
 from speechqa.web.rows import (
     ASSESSMENT_COLUMNS,
     RECORDING_COLUMNS,
@@ -29,8 +34,9 @@ from speechqa.web.rows import (
     recorded_rows,
 )
 
-LOOK_S = 2.0
+LOOK_S = 3.0
 """How often the store is asked for a new version."""
+KEPT_FIGURES = 400
 
 
 @dataclass(frozen=True)
@@ -39,18 +45,20 @@ class Snapshot:
 
     Parameters
     ----------
-    number
-        Grows with every picture; figures made of one are kept under it.
     calls
         Newest per path and content, as the store defines current.
     reviews
         Call key to its reviews, in order of time.
+    columns
+        The calls' figures side by side.
+    kept
+        Figures and pages made of this picture.
     """
 
-    number: int
     calls: tuple[Listed, ...]
     reviews: Mapping[str, tuple[Mapping[str, Any], ...]]
-    cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    columns: Columns
+    kept: Kept[Any] = field(default_factory=lambda: Kept(KEPT_FIGURES), compare=False, repr=False)
 
     @cached_property
     def by_key(self) -> dict[str, Listed]:
@@ -70,6 +78,9 @@ class Snapshot:
         return self.by_key.get(name) or self.by_name.get(name)
 
 
+Prepare = Callable[[Snapshot, Snapshot | None], None]
+
+
 class Library:
     """The store's pictures and whole calls.
 
@@ -84,22 +95,28 @@ class Library:
     def __init__(self, store: Store, *, look_s: float = LOOK_S) -> None:
         self.store = store
         self._look_s = look_s
+        self._sections, self._rules = Vocabulary(), Vocabulary()
         self._recordings = TableFiles(
             store, "recordings", columns=RECORDING_COLUMNS, extract=recorded_rows
         )
         self._assessments = TableFiles(
-            store, "assessments", columns=ASSESSMENT_COLUMNS, extract=judged_rows
+            store, "assessments", columns=ASSESSMENT_COLUMNS, extract=self._judged
         )
-        self._reviews = TableFiles(store, "reviews", columns=[], extract=lambda rows: rows.num_rows)
+        self._reviews = TableFiles(
+            store, "reviews", columns=REVIEWS.names, extract=lambda rows: rows.to_pylist()
+        )
         self._made: Snapshot | None = None
         self._looked = 0.0
         self._busy = threading.Lock()
+        self.prepare: list[Prepare] = []
+        """Called with a new picture and the one before it, ahead of the first who sees it."""
 
     def snapshot(self) -> Snapshot:
         """Return the newest picture that is ready."""
         if self._made is None:
             with self._busy:
-                self._renew()
+                if self._made is None:
+                    self._renew()
         elif time.monotonic() - self._looked > self._look_s and self._busy.acquire(blocking=False):
             threading.Thread(target=self._renew_and_release, daemon=True).start()
         assert self._made is not None
@@ -114,55 +131,66 @@ class Library:
 
     def facts(self, call: Listed) -> CallFacts | None:
         """Return a call's facts; None when they were purged meanwhile."""
-        row = self._recordings.row(call.recorded_in, call.recorded.place)
+        row = self._recordings.row((call.recorded_in, call.recorded.place))
         return None if row is None or row["key"] != call.recorded.key else facts_of_row(row)
 
     def assessment(self, call: Listed) -> Assessment | None:
         """Return a call's newest assessment, if it has one."""
         if call.judged is None:
             return None
-        row = self._assessments.row(call.judged_in, call.judged.place)
+        row = self._assessments.row((call.judged_in, call.judged.place))
         return None if row is None else assessment_of_row(row)
 
-    def columns(
-        self, calls: Iterable[Listed], table: str, names: list[str]
-    ) -> dict[str, dict[str, Any]]:
-        """Return some columns of many calls: key to name to value."""
-        files = self._recordings if table == "recordings" else self._assessments
-        wanted: dict[str, list[tuple[int, str]]] = defaultdict(list)
-        for call in calls:
-            if table == "recordings":
-                wanted[call.recorded_in].append((call.recorded.place, call.recorded.key))
-            elif call.judged is not None:
-                wanted[call.judged_in].append((call.judged.place, call.recorded.key))
-        found: dict[str, dict[str, Any]] = {}
-        for path, places in wanted.items():
-            rows = files.rows(path, tuple(names))
-            if rows is None:
-                continue
-            taken = rows.take([place for place, _ in places]).to_pylist()
-            found |= {key: row for (_, key), row in zip(places, taken, strict=True)}
+    def hits(self, calls: Iterable[Listed]) -> dict[str, str]:
+        """Return the hits of many calls as stored: key to JSON text."""
+        wanted = [(call.judged_in, call.judged.place) for call in calls if call.judged is not None]
+        found: dict[str, str] = {}
+        for rows, places in self._assessments.groups(wanted, ("key", "hits")):
+            taken = rows.take(places)
+            found |= zip(taken["key"].to_pylist(), taken["hits"].to_pylist(), strict=True)
         return found
+
+    def words(self, calls: Iterable[Listed]) -> Iterator[tuple[str, pa.StructArray]]:
+        """Yield the words of many calls: key, and one entry per word."""
+        wanted = [(call.recorded_in, call.recorded.place) for call in calls]
+        for rows, places in self._recordings.groups(wanted, ("key", "words")):
+            taken = rows.take(places).combine_chunks()
+            if not taken.num_rows:
+                continue
+            lists = taken["words"].chunk(0)
+            offsets = lists.offsets.to_pylist()
+            for at, key in enumerate(taken["key"].to_pylist()):
+                yield key, lists.values.slice(offsets[at], offsets[at + 1] - offsets[at])
+
+    def _judged(self, table: pa.Table) -> tuple[list[Judged], Numbers]:
+        rows = judged_rows(table)
+        return rows, numbers_of(rows, self._sections, self._rules)
 
     def _renew_and_release(self) -> None:
         try:
-            self._renew()
+            self._renew(prepared=True)
         finally:
             self._busy.release()
 
-    def _renew(self) -> None:
-        changed = [
-            files.refresh() for files in (self._recordings, self._assessments, self._reviews)
-        ]
-        if self._made is None or any(changed):
-            number = self._made.number + 1 if self._made else 0
-            self._made = Snapshot(number, self._current(), self._reviews_by_key())
+    def _renew(self, *, prepared: bool = False) -> None:
+        """Make a new picture where the store has changed; one that is prepared is worth a wait."""
+        old = self._made
+        called = [files.refresh() for files in (self._recordings, self._assessments)]
+        if self._reviews.refresh() or any(called) or old is None:
+            columns = self._columns() if any(called) or old is None else old.columns
+            new = Snapshot(columns.calls, self._reviews_by_key(), columns)
+            if prepared:
+                for prepare in self.prepare:
+                    prepare(new, old)
+            self._made = new
         self._looked = time.monotonic()
 
-    def _current(self) -> tuple[Listed, ...]:
+    def _columns(self) -> Columns:
         judged: dict[str, tuple[Judged, str]] = {}
-        for path, rows in self._assessments.pieces():
-            for row in rows:
+        numbers = {}
+        for path, (own, figures) in self._assessments.pieces():
+            numbers[path] = figures
+            for row in own:
                 if row.key not in judged or judged[row.key][0].assessed_at < row.assessed_at:
                     judged[row.key] = (row, path)
         recorded = [(row, path) for path, rows in self._recordings.pieces() for row in rows]
@@ -172,13 +200,12 @@ class Library:
             Listed(row, path, *judged.get(row.key, (None, ""))) for row, path in _fresh(recorded)
         ]
         calls.sort(key=lambda call: call.recorded.started_at or "", reverse=True)
-        return tuple(calls)
+        return Columns(tuple(calls), numbers, self._sections.names, self._rules.names)
 
     def _reviews_by_key(self) -> dict[str, tuple[Mapping[str, Any], ...]]:
         groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-        for path, _ in self._reviews.pieces():
-            rows = self._reviews.rows(path)
-            for row in rows.to_pylist() if rows is not None else ():
+        for _, rows in self._reviews.pieces():
+            for row in rows:
                 groups[row["key"]].append(row)
         return {
             key: tuple(sorted(rows, key=lambda row: (row["reviewed_at"], row["review_id"])))
