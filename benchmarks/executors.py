@@ -1,22 +1,31 @@
 """R7: two workers against one, and Ray against the local executor, on the same calls.
 
-Interleaved rounds with the shipped model; prints wall seconds per round and the median ratio::
+    python -m benchmarks.executors [--few 16] [--many 80] [--rounds 5] [--no-ray]
 
-    python -m benchmarks.executors --calls 24 --rounds 3
+The whole product runs with the shipped model, from files to a store: each contender over a few
+calls and over many, interleaved. What a call costs is the difference of the two runs over the
+difference of the calls; what is left of the run over few calls is the start: processes, imports,
+the model, for Ray also the cluster. Seconds are those of the wall and of the processor, the
+latter of this process and of all that descend from it; on a machine shared with others only the
+processor's say what Ray costs. Ratios are taken within a round: median, bootstrap 95 % interval.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
-import statistics
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import soundfile
 
+from benchmarks.figures import Figure, interval, say
 from speechqa.batch.run import Run
 from speechqa.discovery import discover
 from speechqa.metadata import MetadataReader
@@ -25,10 +34,71 @@ from speechqa.settings import load_settings
 from speechqa.store import open_store
 
 AUDIO = Path(__file__).parents[1] / "fixtures" / "audio"
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Took:
+    """Seconds of the wall and of the processor."""
+
+    wall_s: float
+    cpu_s: float
+
+
+class TreeClock:
+    """Processor seconds of this process and its descendants, those that ended included.
+
+    Processes are looked at five times a second, so up to 0.2 s of each that ends is missed.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[int, float] = {}
+        self._before: dict[int, float] = {}
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> TreeClock:
+        self._look()
+        self._before = dict(self._seen)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._look()
+        self._done.set()
+        self._thread.join()
+
+    @property
+    def seconds(self) -> float:
+        """What has been used since the clock was started."""
+        return sum(used - self._before.get(pid, 0.0) for pid, used in self._seen.items())
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.2):
+            self._look()
+
+    def _look(self) -> None:
+        parents: dict[int, int] = {}
+        used: dict[int, float] = {}
+        for entry in os.scandir("/proc"):
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError):  # it ended meanwhile
+                    text = Path(entry.path, "stat").read_text()
+                    fields = text.rpartition(")")[2].split()
+                    parents[int(entry.name)] = int(fields[1])
+                    used[int(entry.name)] = (int(fields[11]) + int(fields[12])) / TICKS
+        ours = {os.getpid()} | (self._seen.keys() & used.keys())
+        grown = True
+        while grown:
+            more = {pid for pid, parent in parents.items() if parent in ours} - ours
+            ours |= more
+            grown = bool(more)
+        self._seen.update({pid: used[pid] for pid in ours if pid in used})
 
 
 def make_calls(folder: Path, count: int, seconds: float) -> None:
     """Write `count` different calls of `seconds`, cut from the sample calls."""
+    folder.mkdir(parents=True)
     sources = sorted(AUDIO.glob("*.wav"))
     for number in range(count):
         samples, rate = soundfile.read(sources[number % len(sources)], always_2d=True)
@@ -37,56 +107,131 @@ def make_calls(folder: Path, count: int, seconds: float) -> None:
         soundfile.write(folder / f"call-{number:04d}.wav", piece, rate, subtype="ULAW")
 
 
-def seconds_of(folder: Path, *, workers: int, executor: str) -> float:
-    """Run over the calls into a new store; return the wall seconds of the run."""
+def run_over(folder: Path, *, workers: int, executor: str) -> Took:
+    """Run over the calls into a new store; return what it took, cluster and all."""
     settings = load_settings(run={"workers": workers, "executor": executor})
     book = load("starter", settings.rules)
     with tempfile.TemporaryDirectory() as place:
         store = open_store(f"{place}/store", create=True)
         run = Run(settings, book, store, MetadataReader())
-        before = time.monotonic()
-        report = run.over(discover([folder]).paths)
-        seconds = time.monotonic() - before
-    if report.exit_code:
+        paths = discover([folder]).paths
+        with TreeClock() as clock:
+            before = time.monotonic()
+            report = run.over(paths)
+            wall_s = time.monotonic() - before
+    if report.exit_code or report.counts["scored"] != len(paths):
         raise SystemExit(f"{executor}, {workers} workers: {report.equation}")
-    return seconds
+    return Took(wall_s, clock.seconds)
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Keep what Ray tells of itself from the terminal."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nothing:
+        os.dup2(nothing.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+Contender = tuple[str, int]
+
+
+def measure(
+    *, few: int, many: int, seconds: float, rounds: int, with_ray: bool
+) -> dict[Contender, list[tuple[Took, Took]]]:
+    """Return, for each contender and round, what few calls took and what many took."""
+    contenders: list[Contender] = [("local", 1), ("local", 2)]
+    contenders += [("ray", 2)] if with_ray else []
+    took: dict[Contender, list[tuple[Took, Took]]] = {key: [] for key in contenders}
+    with tempfile.TemporaryDirectory() as place:
+        folders = [Path(place) / name for name in ("few", "many")]
+        for folder, count in zip(folders, (few, many), strict=True):
+            make_calls(folder, count, seconds)
+        for number in range(rounds):
+            for executor, workers in contenders:
+                with quietly():
+                    pair = [run_over(f, workers=workers, executor=executor) for f in folders]
+                took[executor, workers].append((pair[0], pair[1]))
+                say(f"  round {number + 1}, {executor} {workers}: {pair[0]} {pair[1]}")
+    return took
+
+
+def per_call(pairs: list[tuple[Took, Took]], kind: str, more: int) -> list[float]:
+    """Return the seconds of one call in each round: the slope between few calls and many."""
+    return [(getattr(b, kind) - getattr(a, kind)) / more for a, b in pairs]
+
+
+def figures(took: dict[Contender, list[tuple[Took, Took]]], *, few: int, many: int) -> list[Figure]:
+    """Return the ratios that R7 asks for."""
+    more = many - few
+    one, two = took["local", 1], took["local", 2]
+
+    def ratio(above: list[tuple[Took, Took]], below: list[tuple[Took, Took]], kind: str) -> list:
+        pairs = zip(per_call(above, kind, more), per_call(below, kind, more), strict=True)
+        return [a / b for a, b in pairs]
+
+    out = [
+        Figure("R7", "1 worker / 2 workers, wall", ratio(one, two, "wall_s"), ">= 1.8"),
+        Figure("R7", "1 worker / 2 workers, CPU", ratio(one, two, "cpu_s"), "near 1"),
+    ]
+    if ("ray", 2) in took:
+        ray = took["ray", 2]
+        out += [
+            Figure("R7", "Ray / local, 2 workers, CPU", ratio(ray, two, "cpu_s"), "<= 1.05"),
+            Figure("R7", "Ray / local, 2 workers, wall", ratio(ray, two, "wall_s"), "<= 1.05"),
+        ]
+    return out
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--calls", type=int, default=24)
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--few", type=int, default=16)
+    parser.add_argument("--many", type=int, default=80)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--no-ray", action="store_true")
-    options = parser.parse_args()
-    contenders = [("local", 1), ("local", 2)] + ([] if options.no_ray else [("ray", 2)])
-    took: dict[tuple[str, int], list[float]] = {key: [] for key in contenders}
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "calls"
-        folder.mkdir()
-        make_calls(folder, options.calls, options.seconds)
-        for _ in range(options.rounds):
-            for executor, workers in contenders:
-                with open(os.devnull, "w") as quiet, contextlib.redirect_stderr(quiet):
-                    seconds = seconds_of(folder, workers=workers, executor=executor)
-                took[executor, workers].append(seconds)
+    parser.add_argument("--json", type=Path, help="also write every run's seconds here")
+    asked = parser.parse_args()
+    took = measure(
+        few=asked.few,
+        many=asked.many,
+        seconds=asked.seconds,
+        rounds=asked.rounds,
+        with_ray=not asked.no_ray,
+    )
     print(
-        f"{options.calls} calls of {options.seconds:.0f} s, {options.rounds} rounds, "
+        f"{asked.few} and {asked.many} calls of {asked.seconds:.0f} s, {asked.rounds} rounds, "
         f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}"
     )
-    for (executor, workers), all_seconds in took.items():
-        listed = ", ".join(f"{s:.1f}" for s in all_seconds)
-        print(
-            f"{executor:6} {workers} workers: median {statistics.median(all_seconds):.1f} s "
-            f"({listed})"
-        )
-    print(f"two workers over one: {_ratio(took['local', 1], took['local', 2]):.2f}")
-    if not options.no_ray:
-        print(f"ray over local, two workers: {_ratio(took['ray', 2], took['local', 2]):.2f}")
-
-
-def _ratio(above: list[float], below: list[float]) -> float:
-    return statistics.median(a / b for a, b in zip(above, below, strict=True))
+    more = asked.many - asked.few
+    for (executor, workers), pairs in took.items():
+        for kind, name in (("cpu_s", "CPU"), ("wall_s", "wall")):
+            cost, low, high = interval(per_call(pairs, kind, more))
+            whole = interval([getattr(b, kind) for _, b in pairs])[0]
+            start = interval(
+                [
+                    getattr(a, kind) - asked.few * c
+                    for (a, _), c in zip(pairs, per_call(pairs, kind, more), strict=True)
+                ]
+            )[0]
+            print(
+                f"{executor:6}{workers} workers {name:5} {1000 * cost:7.0f} ms a call "
+                f"[{1000 * low:.0f}, {1000 * high:.0f}], start {start:5.1f} s, "
+                f"all {asked.many} {whole:6.1f} s"
+            )
+    for figure in figures(took, few=asked.few, many=asked.many):
+        print(figure.line())
+    if asked.json:
+        plain = {
+            f"{executor} {workers}": [[vars(a), vars(b)] for a, b in pairs]
+            for (executor, workers), pairs in took.items()
+        }
+        asked.json.write_text(json.dumps(plain))
 
 
 if __name__ == "__main__":

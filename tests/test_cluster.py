@@ -54,10 +54,11 @@ def local(folder, tmp_path_factory):
     return store
 
 
-def run_script(code, **values):
+def run_script(code, environment=None, **values):
     """Run code in a process of its own: a cluster leaves threads and signal handlers behind."""
     named = "".join(f"{name} = {str(value)!r}\n" for name, value in values.items())
-    environment = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+    quiet = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+    environment = os.environ | quiet | (environment or {})
     return subprocess.run(
         [sys.executable, "-c", named + textwrap.dedent(code)],
         cwd=ROOT,

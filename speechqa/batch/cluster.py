@@ -3,13 +3,17 @@
 Each actor holds one recogniser and does with its calls exactly what a worker of the local
 executor does, inside the same isolated process, so that a poisonous recording costs one call here
 too. Actors commit what they finish straight to the store, many writers at once; commits merge on
-the call's key, so work that Ray repeats after losing a node is written once.
+the call's key, so work that Ray repeats after losing a node is written once. A call's outcome
+leaves its actor only when the call is committed.
 """
 
 from __future__ import annotations
 
+import os
 import pickle
-from collections.abc import Iterable, Iterator
+import socket
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,11 +21,18 @@ from speechqa.batch.journal import Journal
 from speechqa.batch.judge import store_and_judge
 from speechqa.batch.local import GROUP_CALLS, LocalExecutor
 from speechqa.batch.work import CallTask
-from speechqa.errors import SettingsError
+from speechqa.errors import SettingsError, SpeechqaError
 from speechqa.pipeline import CallFacts
 from speechqa.rulebook import Rulebook
 from speechqa.settings import Settings
 from speechqa.store import open_store
+
+BATCH_GROUPS = 4
+"""Groups of calls that an actor takes at once: while one is committed the next is recognised."""
+
+ANSWER_S = 5.0
+"""How long a cluster may take to accept a connection. Ray itself would try for minutes, also
+where the address is that of a cluster that is gone."""
 
 
 @dataclass(frozen=True)
@@ -48,23 +59,48 @@ class NightActor:
     def __init__(self, job: ClusterJob) -> None:
         self._job = job
         run = job.settings.run.model_copy(update={"workers": 1})
+        asr = job.settings.asr.model_copy(update={"threads": job.settings.asr.threads or 1})
         self._executor = LocalExecutor(
-            settings=job.settings.model_copy(update={"run": run}),
+            settings=job.settings.model_copy(update={"run": run, "asr": asr}),
             config=job.config,
             run_id=job.run_id,
             workers=1,
             journal=Journal(None),
         )
         self._store = open_store(job.store_uri, storage_options=job.storage_options)
+        # One thread: commits of one actor never race each other, and recognising goes on.
+        self._committer = ThreadPoolExecutor(1, "commit")
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Process the calls of one batch; return each call's row, without its facts."""
+        """Process the calls of one batch; return each call's row, without its facts.
+
+        What no call of the night can do without (a model that this node lacks) comes back as
+        the error itself: Ray would bury it under its own.
+        """
         calls = [pickle.loads(item) for item in batch["call"]]
+        try:
+            return {"row": [pickle.dumps(_outcome(row)) for row in self._process(calls)]}
+        except SpeechqaError as error:
+            return {"row": [pickle.dumps(error)]}
+
+    def _process(self, calls: Sequence[CallTask]) -> list[CallFacts]:
+        """Process and commit calls; a group is recognised while the one before is committed."""
         done: list[CallFacts] = []
+        pending: list[CallFacts] = []
+        commits: list[Future[None]] = []
         for rows in self._executor.process(calls, total=len(calls)):
-            done.extend(replace(row, run_id=self._job.run_id) for row in rows)
-        store_and_judge(self._store, done, self._job.rulebook, self._job.settings)
-        return {"row": [pickle.dumps(_outcome(row)) for row in done]}
+            pending.extend(replace(row, run_id=self._job.run_id) for row in rows)
+            if len(pending) >= self._job.settings.store.commit_calls:
+                commits.append(self._committer.submit(self._commit, pending))
+                done, pending = done + pending, []
+        commits.append(self._committer.submit(self._commit, pending))
+        for commit in commits:
+            commit.result()
+        return done + pending
+
+    def _commit(self, rows: Sequence[CallFacts]) -> None:
+        if rows:
+            store_and_judge(self._store, rows, self._job.rulebook, self._job.settings)
 
 
 @dataclass
@@ -76,7 +112,9 @@ class ClusterExecutor:
     job
         As sent to the actors.
     address
-        Of the cluster; None starts or joins one on this machine.
+        Of the cluster: ``host:port``, ``ray://host:port``, or ``auto`` for the one that runs on
+        this machine. None starts one here and ends it with the run. A cluster that this process
+        is connected to already is used as it is.
     actors
         How many at most; 0 asks for one per CPU, or per GPU where the device is one.
     """
@@ -93,11 +131,21 @@ class ClusterExecutor:
         Raises
         ------
         SettingsError
-            Ray is not installed, or the cluster has no room for one actor.
+            Ray is not installed, no cluster answers, or it has no room for one actor.
+        ModelError
+            A node cannot load the model.
         """
         ray = _ray()
-        if not ray.is_initialized():
-            ray.init(address=self.address, log_to_driver=False, configure_logging=False)
+        joined = not ray.is_initialized()
+        if joined:
+            _join(ray, self.address)
+        try:
+            yield from self._over(ray, calls)
+        finally:
+            if joined:
+                ray.shutdown()
+
+    def _over(self, ray: Any, calls: Iterable[CallTask]) -> Iterator[list[CallFacts]]:
         gpu = self.job.settings.asr.device == "cuda"
         have = int(ray.cluster_resources().get("GPU" if gpu else "CPU", 0))
         if not have:
@@ -105,30 +153,112 @@ class ClusterExecutor:
                 f"the cluster has no {'GPU' if gpu else 'CPU'}",
                 hint="start nodes, or choose another --device",
             )
-        count = self.actors or have
         items = [{"call": pickle.dumps(call)} for call in calls]
         if not items:
             return
-        size = max(1, min(GROUP_CALLS, -(-len(items) // (2 * count))))
+        count = min(self.actors or have, have)
+        size = batch_size(len(items), count)
         rows = (
-            ray.data.from_items(items, override_num_blocks=max(1, -(-len(items) // size)))
+            ray.data.from_items(items, override_num_blocks=-(-len(items) // size))
             .map_batches(
                 NightActor,
                 fn_constructor_args=(self.job,),
                 batch_size=size,
-                compute=ray.data.ActorPoolStrategy(min_size=1, max_size=count),
+                compute=ray.data.ActorPoolStrategy(
+                    min_size=1, max_size=count, initial_size=min(count, -(-len(items) // size))
+                ),
                 num_cpus=0 if gpu else 1,
                 num_gpus=1 if gpu else 0,
             )
             .iter_rows()
         )
         for row in rows:
-            yield [pickle.loads(row["row"])]
+            yield [outcome_of(row["row"])]
+
+
+def batch_size(total: int, actors: int) -> int:
+    """Return how many calls an actor takes at once: each gets two batches of a small night.
+
+    Examples
+    --------
+    >>> batch_size(4, 2), batch_size(48, 2), batch_size(1_000_000, 200)
+    (1, 12, 64)
+    """
+    return max(1, min(BATCH_GROUPS * GROUP_CALLS, -(-total // (2 * actors))))
+
+
+def outcome_of(sent: bytes) -> CallFacts:
+    """Return what an actor sent for one call.
+
+    Raises
+    ------
+    SpeechqaError
+        The actor cannot process any call.
+    """
+    outcome = pickle.loads(sent)
+    if isinstance(outcome, SpeechqaError):
+        raise outcome
+    assert isinstance(outcome, CallFacts)
+    return outcome
 
 
 def _outcome(row: CallFacts) -> CallFacts:
     """Return the row without what is only needed in the store."""
     return replace(row, words=(), speech={}, peaks={}, levels={}, raised={})
+
+
+def _join(ray: Any, address: str | None) -> None:
+    """Connect to the cluster at `address`, or start one here; a dead address is told quickly."""
+    hint = "start one with `ray start --head`, or give no --ray-address to use this machine alone"
+    address = address or "local"
+    try:
+        if address == "auto":
+            address = _running_here()
+        elif address != "local":
+            _reach(address)
+        ray.init(address=address, log_to_driver=False, configure_logging=False)
+    except (OSError, ValueError, RuntimeError) as error:  # ConnectionError is an OSError
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise SettingsError(f"Ray cluster {address!r}: {reason[0]}", hint=hint) from None
+
+
+def _running_here() -> str:
+    """Return the address of the cluster that runs on this machine.
+
+    Raises
+    ------
+    ConnectionError
+        There is none; the address that a dead one left behind is not believed.
+    """
+    from ray._private import services
+
+    given = os.environ.get("RAY_ADDRESS", "")
+    if given and given != "auto":
+        _reach(given)
+        return given
+    find: Callable[[], Iterable[str]] = services.find_gcs_addresses
+    running = sorted(find())
+    if len(running) != 1:
+        raise ConnectionError(
+            f"{len(running)} of them run on this machine: " + ", ".join(running)
+            if running
+            else "none runs on this machine"
+        )
+    _reach(running[0])
+    return running[0]
+
+
+def _reach(address: str) -> None:
+    """Open and close a connection to ``host:port``; other forms are left to Ray.
+
+    Raises
+    ------
+    OSError
+        Nothing listens there.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_S).close()
 
 
 def _ray() -> Any:
