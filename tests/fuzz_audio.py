@@ -1,4 +1,4 @@
-"""Mutants of 20 seed recordings through `read_recording`, each decoded in a worker process.
+"""Mutants of 20 seed recordings through the whole of `prepare`, each in a worker process.
 
 A decoder in C can die; the parent must not, and must know on which mutant it was. The worker
 writes the number of a mutant before it opens it, so a death or a hang is put down to that one, and
@@ -20,14 +20,21 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tests.damaged_audio import KINDS, at_rate, by_ffmpeg, by_sndfile, content
+
+if TYPE_CHECKING:
+    from speechqa.pipeline.prepare import Prepared
+    from speechqa.settings import Settings
 
 HANG_S = 60.0
 MEMORY_BYTES = 3 << 30
@@ -94,30 +101,60 @@ def mutant(number: int) -> tuple[str, bytes]:
     return name, bytes(data)
 
 
-def verdict(path: Path) -> str:
-    """Decode one file; return how it ended, beginning with "!" when it may not end like that."""
-    from speechqa.audio import read_recording
-    from speechqa.errors import CallError
-    from speechqa.settings import AudioSettings
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Return the settings of a run, but for a bound on memory and the faster detector."""
+    from speechqa.settings import load_settings
 
-    settings = AudioSettings(max_decoded_bytes=512 << 20)
+    return load_settings(audio={"max_decoded_bytes": 512 << 20}, vad={"detector": "webrtc"})
+
+
+def verdict(path: Path) -> str:
+    """Prepare one file; return how it ended, beginning with "!" when it may not end like that."""
+    from speechqa.errors import CallError
+    from speechqa.metadata import CallMetadata
+    from speechqa.pipeline import Source
+    from speechqa.pipeline.prepare import prepare
+
+    state = path.stat()
+    source = Source(str(path), state.st_size, state.st_mtime_ns)
     try:
-        recording = read_recording(path, settings)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)  # a figure that is none in the making
+            made = prepare(source, CallMetadata(call_id=path.name), settings(), config="fuzz")
+            wrong = _wrong(made)
     except CallError as error:
         return f"{error.status} {error.reason_code}"
     except BaseException as error:
         return f"!escaped {type(error).__name__}: {str(error)[:80]}"
-    if not np.isfinite(recording.samples).all():
+    return wrong or ("damage named" if made.facts.damage else "prepared")
+
+
+def _wrong(made: Prepared) -> str:
+    """Say what may not be in the facts of any recording; empty when all is as it should be."""
+    from speechqa.store.schema import recordings_table
+
+    facts, policy = made.facts, settings().audio
+    if not all(np.isfinite(samples).all() for samples in made.samples.values()):
         return "!NaN in the samples"
-    if recording.duration_ms > settings.max_duration_s * 1000:
+    if facts.duration_ms > policy.max_duration_s * 1000:
         return "!longer than the policy allows"
-    if recording.samples.shape[0] > settings.max_channels:
+    if facts.channels is None or facts.channels > policy.max_channels:
         return "!more channels than the policy allows"
-    return "damage named" if recording.damage else "decoded"
+    for spans in facts.speech.values():
+        edges = spans.ravel()
+        if len(edges) and not (edges[0] >= 0 and (np.diff(edges) > 0).all()):
+            return "!speech that is not sorted and disjoint"
+        if len(edges) and edges[-1] > facts.duration_ms:
+            return "!speech after the end"
+    (row,) = recordings_table([facts], processed_at=datetime.now(UTC)).to_pylist()
+    if any("NaN" in row[name] or "Infinity" in row[name] for name in ("levels", "checks")):
+        return "!NaN in a figure"
+    return ""
 
 
 def work(first: int, runs: int, step: int) -> None:
-    """Worker: announce each mutant, decode it, say how it ended."""
+    """Worker: announce each mutant, prepare it, say how it ended."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     seeds()
@@ -218,7 +255,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--only", type=int, help="decode one mutant in this process")
+    parser.add_argument("--only", type=int, help="prepare one mutant in this process")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:

@@ -27,7 +27,7 @@ KINDS = {
     "clock-jump": "the clock of the file jumps; what follows is in order, its times are not",
     "unreliable-clock": "a hole of unknown length; times after it cannot be trusted",
     "exact-zeros": "one long stretch of exact zeros in a recording that has none elsewhere",
-    "not-finite": "samples that are NaN or infinite; set to 0",
+    "not-finite": "samples that are NaN, infinite or beyond any level; set to 0",
     "format-change": "rate or channels change inside; what follows was not read",
     "faulty-header": "the header contradicts the audio; a more tolerant decoder read it",
     "other-tracks": "several audio tracks; the first was read",

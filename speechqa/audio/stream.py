@@ -31,6 +31,9 @@ TWICE_MS = 1000
 MAX_JUMPS_NAMED = 20
 """A file whose clock jumps all the time needs no list of it."""
 
+LOUDEST = 1e6
+"""Beyond this no number is a sample, on whatever scale: 120 dB above full scale."""
+
 END_TOLERANCE_MS = 200
 """A stated length that differs by less than this from what was decoded is no damage: encoders
 pad and prime by up to 4,096 samples."""
@@ -214,7 +217,8 @@ class Timeline:
         )
 
     def _cleaned(self, piece: FloatArray) -> FloatArray:
-        finite = np.isfinite(piece)
+        with np.errstate(invalid="ignore"):
+            finite = np.abs(piece) <= LOUDEST
         if finite.all():
             return np.ascontiguousarray(piece, dtype=np.float32)
         if self._first_not_finite is None:
@@ -243,7 +247,7 @@ class Timeline:
                     "not-finite",
                     self._ms(self._first_not_finite),
                     None,
-                    f"{self._not_finite} samples are NaN or infinite; they were set to 0",
+                    f"{self._not_finite} samples are NaN or beyond any level; they were set to 0",
                 )
             )
         stated = self.layout.stated_frames
