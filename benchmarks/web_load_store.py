@@ -21,6 +21,7 @@ from speechqa.pipeline import CallFacts
 from speechqa.rulebook import load
 from speechqa.settings import load_settings
 from speechqa.store import Store, open_store
+from speechqa.store.upkeep import compact
 
 FIRST = (
     "Anna Ben Carla David Elif Femi Grace Hugo Ines Jonas Keiko Liam Mei Noor Omar Priya Quinn "
@@ -67,12 +68,13 @@ def _peaks(call: CallFacts) -> dict[str, bytes]:
 
 
 def make_store(uri: str, *, calls: int, words: int) -> Store:
-    """Write and judge `calls` calls of about `words` words each."""
+    """Write, judge and compact `calls` calls of about `words` words each."""
     store, spoken, settings = open_store(uri, create=True), sentences(), load_settings()
     for first in range(0, calls, WRITE_CALLS):
         last = min(calls, first + WRITE_CALLS)
         store.commit_calls([made_call(n, words, spoken) for n in range(first, last)])
     judge_missing(store, load("standard", settings.rules), settings.timing, workers=1)
+    compact(store)
     return store
 
 

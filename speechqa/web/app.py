@@ -11,13 +11,13 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
 
 from speechqa.errors import SpeechqaError
 from speechqa.rulebook import Rulebook
 from speechqa.settings import Settings
 from speechqa.store import Store
 from speechqa.web.access import Access, AccessLog
+from speechqa.web.assets import Assets
 from speechqa.web.call_page import CallPages
 from speechqa.web.desk import Desk
 from speechqa.web.entrance import Entrance
@@ -67,7 +67,6 @@ def create_app(
     )
     pages, calls = Pages(desk), CallPages(desk)
     reviewing, entrance = Reviewing(desk), Entrance(desk)
-    static = StaticFiles(packages=[("speechqa.web", "static")])
     routes = [
         Route("/", pages.team),
         Route("/agents/{agent:path}", pages.agent),
@@ -85,7 +84,7 @@ def create_app(
         Route("/people", entrance.invite, methods=["POST"]),
         Route("/enter", entrance.enter),
         Route("/leave", entrance.leave, methods=["POST"]),
-        Mount("/static", static),
+        Mount("/static", Assets()),
     ]
 
     def failed(request: Request, error: Exception) -> Response:

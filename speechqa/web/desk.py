@@ -22,6 +22,7 @@ from speechqa.rulebook.sentence import rule_sentence
 from speechqa.settings import Settings
 from speechqa.web import figures, languages, verdicts
 from speechqa.web.access import Access, AccessLog, Person, Role
+from speechqa.web.assets import asset
 from speechqa.web.figures import Choice, Corrected
 from speechqa.web.formats import FILTERS
 from speechqa.web.kept import Kept
@@ -31,7 +32,7 @@ from speechqa.web.sound import Sounds
 from speechqa.web.sums import Mask, Sums
 
 KEPT_PAIRS = 10_000
-PREPARED_PAGES = 12
+PREPARED_PAGES = 4
 """Pages made ahead for a new picture: those that are looked at now, not all that ever were."""
 PACKED_FROM = 1000
 """Bytes; under so many, packing saves nothing."""
@@ -100,6 +101,7 @@ class Desk:
         )
         made.filters |= FILTERS
         made.globals |= {
+            "asset": asset,
             "call_url": call_url,
             "agent_url": agent_url,
             "rule_title": self.rule_title,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -60,20 +63,25 @@ class Entrance:
     def people(self, request: Request) -> Response:
         """Offer links for others."""
         supervisor(request)
-        agents = sorted({call.agent for call in self._desk.library.snapshot().calls} - {""})
+        agents = self._agents()
         return self._desk.page(request, "people.html", agents=agents, link=None, invited=None)
+
+    def _agents(self) -> list[str]:
+        return [name for name in self._desk.library.snapshot().columns.agents[1] if name]
 
     async def invite(self, request: Request) -> Response:
         """Make a link for another supervisor or an agent; it is shown once."""
         person = supervisor(request)
-        form = await form_of(request)
+        return await run_in_threadpool(self._invite, request, person, await form_of(request))
+
+    def _invite(self, request: Request, person: Person, form: Mapping[str, str]) -> Response:
         role, name = form.get("role", ""), form.get("name", "").strip()
         if role not in ("supervisor", "agent") or not 0 < len(name) <= MOST_NAME:
             raise UsageError(
                 "a link is for a supervisor or an agent with a name",
                 hint=f"give a role and a name of at most {MOST_NAME} characters",
             )
-        agents = sorted({call.agent for call in self._desk.library.snapshot().calls} - {""})
+        agents = self._agents()
         if role == "agent" and name not in agents:
             raise UsageError("no such agent in this store", hint="choose one of the list")
         invited = Person("agent" if role == "agent" else "supervisor", name)

@@ -33,13 +33,14 @@ class Reviewing:
 
     async def add(self, request: Request) -> Response:
         """Add a review to a finding, or a comment to the call; show what stands now."""
+        return await run_in_threadpool(self._add, request, await form_of(request))
+
+    def _add(self, request: Request, form: dict[str, str]) -> Response:
         call = call_for(self._desk, request, request.path_params["call"])
-        form = await form_of(request)
-        person = person_of(request)
-        await run_in_threadpool(self._write, call, form, person, blind=False)
+        self._write(call, form, person_of(request), blind=False)
         if "hx-request" not in request.headers:
             return RedirectResponse(call_url(call), 303)
-        return await run_in_threadpool(self._after, request, call)
+        return self._after(request, call)
 
     def blind(self, request: Request) -> Response:
         """Offer a finding that somebody else judged, without the answer."""
@@ -48,12 +49,14 @@ class Reviewing:
 
     async def add_blind(self, request: Request) -> Response:
         """Add a blind verdict and offer the next finding."""
-        person = supervisor(request)
-        form = await form_of(request)
+        supervisor(request)
+        return await run_in_threadpool(self._add_blind, request, await form_of(request))
+
+    def _add_blind(self, request: Request, form: dict[str, str]) -> Response:
         call = call_for(self._desk, request, form.get("call", ""))
         if form.get("verdict") not in ("confirm", "overturn"):
             raise UsageError("a blind review confirms or overturns", hint="choose one of the two")
-        await run_in_threadpool(self._write, call, form, person, blind=True)
+        self._write(call, form, person_of(request), blind=True)
         return RedirectResponse("/calibrate", 303)
 
     def _write(self, call: Listed, form: dict[str, str], person: Person, *, blind: bool) -> None:

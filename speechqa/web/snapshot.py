@@ -34,7 +34,7 @@ from speechqa.web.rows import (
     recorded_rows,
 )
 
-LOOK_S = 3.0
+LOOK_S = 5.0
 """How often the store is asked for a new version."""
 KEPT_FIGURES = 400
 
