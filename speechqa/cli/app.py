@@ -11,6 +11,7 @@ from speechqa.cli.assess import assess
 from speechqa.cli.doctor import doctor
 from speechqa.cli.evaluate import evaluate
 from speechqa.cli.explain import explain
+from speechqa.cli.export import export
 from speechqa.cli.measure import measure
 from speechqa.cli.model import app as model
 from speechqa.cli.render import render
@@ -65,6 +66,7 @@ app.command(rich_help_panel="Reading results")(show)
 app.command(rich_help_panel="Reading results")(explain)
 app.command(rich_help_panel="Reading results")(measure)
 app.command(rich_help_panel="Reading results")(serve)
+app.command(rich_help_panel="Reading results")(export)
 app.command(rich_help_panel="Rules")(assess)
 app.command(rich_help_panel="Checking us")(evaluate)
 app.command(rich_help_panel="Checking us")(render)
