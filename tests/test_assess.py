@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from speechqa.pipeline import CallFacts
-from speechqa.pipeline.assess import SILENCE_MEASURES, assess
+from speechqa.pipeline.assess import assess
+from speechqa.pipeline.view import SILENCE_MEASURES
 from speechqa.rulebook import load
 from speechqa.settings import TimingSettings
 from speechqa.transcript import Word

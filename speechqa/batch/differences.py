@@ -1,4 +1,7 @@
-"""What a changed rulebook would change: calls, agents and rules, without storing anything."""
+"""What a changed rulebook would change: calls, agents and rules, without storing anything.
+
+The verdicts themselves come from `speechqa.batch.replay`; here they are compared and added up.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from speechqa.batch.judge import judged_blocks
-from speechqa.pipeline import Assessment
+from speechqa.batch.replay import Old, grouped, is_stale, replay
 from speechqa.rulebook import Rulebook
 from speechqa.settings import TimingSettings
 from speechqa.store import Store
-from speechqa.store.assessments import assessment_of_row
 
 ABSENT = "not in the rulebook"
 
@@ -31,12 +32,15 @@ class Differences:
         Rule to (answer before, answer after) to number of calls.
     agents
         Each agent with a changed call: how many, pooled score before and after.
+    failed
+        Calls that could not be judged: path and where it failed.
     """
 
     compared: int = 0
     calls: list[dict[str, Any]] = field(default_factory=list)
     rules: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
     agents: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
 
     def as_lines(self) -> Iterator[dict[str, Any]]:
         """Yield one mapping per changed call, then one per changed agent."""
@@ -49,36 +53,47 @@ class Differences:
 def differences(
     store: Store, book: Rulebook, settings: TimingSettings, *, workers: int = 1
 ) -> Differences:
-    """Judge stored calls by `book` and compare with their newest stored verdicts."""
-    columns = ["key", "results", "percent", "points", "potential"]
-    stored = {row["key"]: row for row in store.assessments(columns=columns).to_pylist()}
-    names = {row["key"]: row for row in store.current(["key", "call_id", "agent_id"]).to_pylist()}
-    found = Differences()
+    """Judge stored calls by `book` and compare with their newest stored verdicts.
+
+    Parameters
+    ----------
+    workers
+        Processes, when there are more than a few calls.
+    """
+    calls = _calls(store)
+    group_of, groups = grouped(store, book, settings, list(calls.values()))
+    old = {
+        key: Old(row["assessed_at"], row["percent"], row["points"], row["potential"])
+        for key, row in calls.items()
+    }
+    made = replay(store, book, settings, old, group_of, groups, workers=workers)
+    found = Differences(compared=len(calls), failed=made.failed)
     pooled: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0, 0.0])
     changed: Counter[str] = Counter()
-    keys = set(stored.keys() & names.keys())
-    for block in judged_blocks(store, book, settings, keys, workers=workers):
-        for new in map(assessment_of_row, block.table.to_pylist()):
-            old, name = stored[new.key], names[new.key]
-            agent = name["agent_id"] or "(unknown)"
-            found.compared += 1
-            _pool(pooled[agent], old, new)
-            rules = _changed_rules(old, new)
-            for rule, answers in rules.items():
-                found.rules.setdefault(rule, Counter())[answers] += 1
-            if rules or old["percent"] != new.score["percent"]:
-                changed[agent] += 1
-                found.calls.append(
-                    {
-                        "call_id": name["call_id"],
-                        "key": new.key,
-                        "agent": agent,
-                        "before": old["percent"],
-                        "after": new.score["percent"],
-                        "rules": rules,
-                    }
-                )
-    found.rules = dict(sorted(found.rules.items(), key=lambda item: -item[1].total()))
+    for key, row in calls.items():
+        agent = row["agent_id"] or "(unknown)"
+        before = row["percent"], row["points"], row["potential"]
+        if key not in made.verdicts:
+            _pool(pooled[agent], before, before)
+            continue
+        outcomes, new = made.verdicts[key]
+        _pool(pooled[agent], before, (new.percent, new.points, new.potential))
+        rules = _changed_rules(outcomes, new.outcomes)
+        for rule, answers in rules.items():
+            found.rules.setdefault(rule, Counter())[answers] += 1
+        if rules or row["percent"] != new.percent:
+            changed[agent] += 1
+            found.calls.append(
+                {
+                    "call_id": row["call_id"],
+                    "key": key,
+                    "agent": agent,
+                    "before": row["percent"],
+                    "after": new.percent,
+                    "rules": rules,
+                }
+            )
+    found.rules = dict(sorted(found.rules.items(), key=lambda item: (-item[1].total(), item[0])))
     found.agents = [
         {
             "agent": agent,
@@ -91,9 +106,27 @@ def differences(
     return found
 
 
-def _changed_rules(old: Mapping[str, Any], new: Assessment) -> dict[str, tuple[str, str]]:
-    before = {result["rule"]: result["outcome"] for result in old["results"] or ()}
-    after = {result["rule"]: result["outcome"] for result in new.results}
+def _calls(store: Store) -> dict[str, dict[str, Any]]:
+    """Return the judged current calls by key: names, and the newest stored verdict."""
+    columns = ["key", "assessment", "rulebook_digest", "percent", "points", "potential"]
+    current = store.current(["key", "call_id", "agent_id", "processed_at", "flags"]).to_pylist()
+    judged = {row["key"]: row for row in store.assessments(columns=columns).to_pylist()}
+    return {
+        row["key"]: row
+        | judged[row["key"]]
+        | {
+            "stale": is_stale(
+                row["processed_at"], judged[row["key"]]["assessed_at"], row["flags"] or ()
+            )
+        }
+        for row in current
+        if row["key"] in judged
+    }
+
+
+def _changed_rules(
+    before: Mapping[str, str], after: Mapping[str, str]
+) -> dict[str, tuple[str, str]]:
     changed = {}
     for rule in sorted(before.keys() | after.keys()):
         answers = before.get(rule, ABSENT), after.get(rule, ABSENT)
@@ -103,13 +136,11 @@ def _changed_rules(old: Mapping[str, Any], new: Assessment) -> dict[str, tuple[s
     return changed
 
 
-def _pool(sums: list[float], old: Mapping[str, Any], new: Assessment) -> None:
-    if old["percent"] is not None:
-        sums[0] += old["points"]
-        sums[1] += old["potential"]
-    if new.score["percent"] is not None:
-        sums[2] += new.score["points"]
-        sums[3] += new.score["potential"]
+def _pool(sums: list[float], before: tuple[Any, ...], after: tuple[Any, ...]) -> None:
+    for at, (percent, points, potential) in ((0, before), (2, after)):
+        if percent is not None:
+            sums[at] += points
+            sums[at + 1] += potential
 
 
 def _share(points: float, potential: float) -> float | None:

@@ -21,6 +21,7 @@ from speechqa.rulebook import Rulebook
 from speechqa.settings import Settings, TimingSettings
 from speechqa.store import BLOCK_CALLS, Store
 from speechqa.store.assessments import assessments_table
+from speechqa.store.rulebooks import keep_rulebook
 from speechqa.store.schema import facts_of_row
 
 PATIENCE_S = 600.0
@@ -57,7 +58,7 @@ def judge(calls: Sequence[CallFacts], book: Rulebook, settings: TimingSettings) 
         return Judged(tuple(assess(calls, book, settings)))
     except Exception as error:  # an unforeseen error in one call must not cost the others
         if len(calls) == 1:
-            return Judged((), ((calls[0].path, _where(error)),))
+            return Judged((), ((calls[0].path, where(error)),))
     alone = [judge([call], book, settings) for call in calls]
     return Judged(
         tuple(made for one in alone for made in one.made),
@@ -75,6 +76,7 @@ def store_and_judge(
     row is missing then is made again.
     """
     judged = judge(calls, book, settings.timing)
+    keep_rulebook(store, book)
     if settings.privacy.keep_text:
         store.commit_calls(calls)
         store.commit_assessments(assessments_table(judged.made))
@@ -101,6 +103,8 @@ def judge_missing(
         Asked after each block; true leaves the rest for the next run.
     """
     missing = unjudged(store, assessment_digest(book, settings))
+    if missing:
+        keep_rulebook(store, book)
     count = 0
     failed: list[tuple[str, str]] = []
     for judged in judged_blocks(store, book, settings, missing, workers=workers):
@@ -160,7 +164,7 @@ def _judge_table(block: pa.Table, book: Rulebook, settings: TimingSettings) -> J
     return JudgedBlock(assessments_table(judged.made), judged.failed)
 
 
-def _where(error: BaseException) -> str:
+def where(error: BaseException) -> str:
     """Return class and place of an error: its message might quote a transcript."""
     trace, place = error.__traceback__, "?"
     while trace is not None:

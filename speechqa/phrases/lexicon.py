@@ -24,7 +24,7 @@ from speechqa.phrases.patterns import (
     regex_source,
 )
 from speechqa.phrases.similar import SimilarHit, SimilarIndex, SimilarPhrase, default_threshold
-from speechqa.phrases.sounds import SoundIndex, SoundPhrase, sound_of
+from speechqa.phrases.sounds import SoundIndex, SoundPhrase, code, sound_of
 
 _HOMOPHONES = 3
 """A fuzzy Chinese phrase of so many characters is also found by its sound."""
@@ -79,6 +79,7 @@ class Lexicon:
         self.list_of: list[int] = []
         self._index: SimilarIndex | None = None
         self._allow_index: SimilarIndex | None = None
+        self._opening: tuple[frozenset[str], frozenset[str]] | None = None
 
     def add(self, words: WordList) -> int:
         """Compile a list and return its key.
@@ -103,7 +104,7 @@ class Lexicon:
         self._add_sounds(key, words)
         self.lists.append(made)
         self.list_of.extend([key] * (len(self.patterns) - len(self.list_of)))
-        self._filter = None
+        self._filter = self._opening = None
         return key
 
     def _regexes(self, sources: Sequence[str]) -> list[str]:
@@ -167,6 +168,36 @@ class Lexicon:
             return []
         found: list[int] = self._filter.Match(data, True)
         return found
+
+    def lists_in(self, data: bytes) -> set[int]:
+        """Return the keys of the lists of which a pattern may match somewhere in `data`."""
+        return {self.list_of[number] for number in self.potential(data)}
+
+    @property
+    def has_openings(self) -> bool:
+        """Whether some list finds more than its patterns do: by likeness or by sound."""
+        return bool(self._similar or self._sounds)
+
+    def may_open(self, token: str) -> bool:
+        """Say whether anything found by likeness or by sound must hold this token.
+
+        Nothing is found that way in text without such a token.
+
+        Examples
+        --------
+        >>> lexicon = Lexicon("en", {})
+        >>> key = lexicon.add(WordList(similar=("your telephone is too noisy",)))
+        >>> lexicon.may_open("telephone"), lexicon.may_open("is")
+        (True, False)
+        """
+        if self._opening is None:
+            sounds = SoundIndex(self._sounds).postings
+            self._opening = (
+                SimilarIndex(self._similar, self.lang).openings,
+                frozenset(codes[0] for codes in sounds),
+            )
+        letters, sounds_ = self._opening
+        return token in letters or (bool(sounds_) and code(token) in sounds_)
 
     def similar_in(self, parts: Sequence[str]) -> dict[int, list[SimilarHit]]:
         """Return the fuzzy hits in a stream's tokens, by key."""

@@ -98,10 +98,14 @@ class SimilarIndex:
         self.texts = [join(phrase.tokens, lang) for phrase in self.phrases]
         self.negations = [negations(phrase.tokens) for phrase in self.phrases]
         self.postings: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        openings: set[str] = set()
         for number, phrase in enumerate(self.phrases):
             grams = self._grams(phrase.tokens)
             for at in self._anchors(grams):
                 self.postings[grams[at]].append((number, at))
+                openings.add(phrase.tokens[at])
+        self.openings = frozenset(openings)
+        """Tokens of which one stands in everything that is found."""
 
     def _anchors(self, grams: Sequence[str]) -> list[int]:
         """Return the places of a phrase of which one must be heard exactly."""

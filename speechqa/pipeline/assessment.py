@@ -21,7 +21,8 @@ class Assessment:
         Numerators and denominators, for pooling.
     results
         One mapping per rule: rule, section, severity, outcome, reason, met, due, points, potential,
-        fragile.
+        fragile, earned (share of its points, before words are charged once), lacking (it should
+        have been judged, but the evidence was not there).
     hits
         Evidence, as in ``show --json``.
     score

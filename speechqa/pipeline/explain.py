@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from speechqa.pipeline.assess import UNHEARD, UNTOLD, timing_call
 from speechqa.pipeline.assessment import Assessment
 from speechqa.pipeline.facts import CallFacts
+from speechqa.pipeline.fairness import UNHEARD, UNTOLD
+from speechqa.pipeline.view import timing_call
 from speechqa.rulebook import Rulebook
 from speechqa.rulebook.sentence import rule_sentence
 from speechqa.settings import TimingSettings

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
 
-from speechqa.rulebook.finders import Finder, Scalar
+from speechqa.rulebook.finders import Finder, Finders, Scalar
 from speechqa.rulebook.quantities import Strict
 from speechqa.rulebook.rules import AnyRule, Team, Texts
 
@@ -39,6 +39,7 @@ class Allowed(Texts):
     """Prescribed wording that the named rules must not charge."""
 
     masks: tuple[str, ...] | str
+    when: Finders | None = Field(None, description="Only where all of these are found.")
 
 
 class Section(Strict):
@@ -70,14 +71,6 @@ class RulebookForm(Strict):
     allow_list: tuple[Allowed, ...] = ()
     form: Form
     rules: tuple[AnyRule, ...] = Field(min_length=1)
-
-
-class Part(Strict):
-    """An included file."""
-
-    words: dict[str, Finder] = Field(default_factory=dict)
-    allow_list: tuple[Allowed, ...] = ()
-    rules: tuple[AnyRule, ...] = ()
 
 
 class Rulebook:

@@ -22,7 +22,7 @@ def charge_once(book: Rulebook, results: list[RuleResult]) -> list[RuleResult]:
     broken = [
         (at, result)
         for at, result in enumerate(results)
-        if result.outcome == "violated" and isinstance(book.rule(result.rule), Forbidden)
+        if result.hits and isinstance(book.rule(result.rule), Forbidden)
     ]
     if len(broken) < 2:
         return results

@@ -23,6 +23,7 @@ from speechqa.rulebook.search import FinderCompiler
 from speechqa.rulebook.view import RuleResult
 
 Judge = Callable[[Call], RuleResult]
+Masks = Callable[[Call], frozenset[int]]
 _GRADES = "ABCD"
 
 
@@ -67,19 +68,35 @@ class LanguageBook:
             )
         )
 
-    def _allow(self) -> dict[str, frozenset[int]]:
-        masks: dict[str, set[int]] = {}
+    def _allow(self) -> dict[str, list[int]]:
+        masks: dict[str, list[int]] = {}
         for number, entry in enumerate(self.form.allow_list):
             for phrase in entry.of(self.lang):
                 self.lexicon.allow(phrase, number)
-            names = (entry.masks,) if isinstance(entry.masks, str) else entry.masks
-            for name in names:
-                masks.setdefault(name, set()).add(number)
-        return {name: frozenset(numbers) for name, numbers in masks.items()}
+            for name in (entry.masks,) if isinstance(entry.masks, str) else entry.masks:
+                masks.setdefault(name, []).append(number)
+        return masks
 
-    def masks(self, rule_id: str) -> frozenset[int]:
-        """Return the allow-list entries that spare a rule."""
-        return self._masks.get(rule_id, frozenset()) | self._masks.get("all", frozenset())
+    def masks(self, rule_id: str) -> Masks:
+        """Return a function that says which allow-list entries spare a rule on a call."""
+        entries = self.form.allow_list
+        numbers = sorted({*self._masks.get(rule_id, ()), *self._masks.get("all", ())})
+        always = frozenset(number for number in numbers if entries[number].when is None)
+        guarded = [
+            (number, [self.finders.compile(one) for one in entries[number].when or ()])
+            for number in numbers
+            if number not in always
+        ]
+        if not guarded:
+            return lambda _: always
+        return lambda call: (
+            always
+            | {
+                number
+                for number, conditions in guarded
+                if all(condition(call).sure for condition in conditions)
+            }
+        )
 
     def alias(self, copy: Any, original: Any) -> None:
         """Let a changed copy of a words finder use the original's list."""

@@ -27,7 +27,7 @@ from speechqa.rulebook.view import Found, Hit, RuleResult, Span
 from speechqa.rulebook.windows import BOUNDARY_MS, FindSpans, after_window, before_window
 
 if TYPE_CHECKING:
-    from speechqa.rulebook.compiled import Judge, LanguageBook
+    from speechqa.rulebook.compiled import Judge, LanguageBook, Masks
 
 
 def compile_rule(rule: Any, book: LanguageBook) -> Judge:
@@ -109,13 +109,14 @@ def longest(spans: Sequence[Span]) -> list[Span]:
     return sorted(kept, key=lambda one: one.start)
 
 
-def unmasked(call: Call, spans: list[Span], masks: frozenset[int]) -> list[Span]:
+def unmasked(call: Call, spans: list[Span], masks: Masks) -> list[Span]:
     """Drop spans that lie in prescribed wording."""
-    if not masks or not spans:
+    entries = masks(call) if spans else None
+    if not entries:
         return spans
     kept = []
     for span in spans:
-        spared = call.heard.allowed(span.stream, masks) if span.first >= 0 else []
+        spared = call.heard.allowed(span.stream, entries) if span.first >= 0 else []
         if not any(first <= span.first and span.last <= last for first, last in spared):
             kept.append(span)
     return kept

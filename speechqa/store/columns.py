@@ -57,9 +57,7 @@ def answer_blocks(
             file = pq.ParquetFile(source)
             paths = [*columns, *_leaves(file)]
             for table in _blocks(file.iter_batches(block, columns=paths), wanted.keys(), block):
-                rows = zip(
-                    table["key"].to_pylist(), table["assessed_at"].to_pylist(), strict=True
-                )
+                rows = zip(table["key"].to_pylist(), table["assessed_at"].to_pylist(), strict=True)
                 newest = [wanted[key] == at for key, at in rows]
                 yield table.filter(pa.array(newest, pa.bool_()))
 
