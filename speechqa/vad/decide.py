@@ -21,7 +21,8 @@ from speechqa.vad.music import musicality
 from speechqa.vad.tones import tone_spans
 
 _JOIN_FRAMES = 6
-_LEAST_VOTES, _LEAST_VOTES_IN_SHORT, _FEW_VOTES = 0.55, 0.3, 0.75
+_LEAST_VOTES, _LEAST_VOTES_IN_DOUBT, _FEW_VOTES = 0.55, 0.3, 0.75
+_LOUD_DB = 10.0
 _SHORT_FRAMES = 30
 _LEAST_SPREAD_DB, _LITTLE_SPREAD_DB = 2.5, 3.7
 _SPREAD_FRAMES, _SPREAD_TRIM = 100, 5
@@ -70,7 +71,7 @@ def candidates(channel: Channel, settings: VadSettings) -> IntervalArray:
         return np.empty((0, 2), dtype=np.int64)
     loud = channel.level_db > own - settings.range_db
     spans = runs(hysteresis(high & loud, (channel.rise_db > settings.hold_db) & loud))
-    spans = spans[~tone_spans(channel.samples, spans, channel.level_db)]
+    spans = spans[~tone_spans(channel.samples, spans, channel.level_db, channel.noise_db)]
     return bridge(sharpened(channel, spans), _JOIN_FRAMES)
 
 
@@ -84,9 +85,10 @@ def _sounds_like_speech(
     peak = np.maximum.reduceat(level, spans.ravel())[::2]
     own = own_level_db(channel.level_db, fill(spans, len(channel.level_db)))
     assert own is not None
-    short = spans[:, 1] - spans[:, 0] < _SHORT_FRAMES
+    # WebRTC is late for a loud word after a long pause in noise: half its frames may lack a vote.
+    lenient = (spans[:, 1] - spans[:, 0] < _SHORT_FRAMES) | (peak > own - _LOUD_DB)
     return np.asarray(
-        (_vote_share(channel, spans) >= np.where(short, _LEAST_VOTES_IN_SHORT, _LEAST_VOTES))
+        (_vote_share(channel, spans) >= np.where(lenient, _LEAST_VOTES_IN_DOUBT, _LEAST_VOTES))
         & (level_spread_db(channel.level_db, spans) >= _LEAST_SPREAD_DB)
         & (peak > own - settings.quiet_db)
     )
