@@ -33,12 +33,8 @@ fixtures: $(STAMP)  ## render the sample calls again (needs espeak-ng and flite)
 images: $(STAMP)  ## draw the documentation's pictures from the demo's store
 	$(BIN)/python docs/images.py speechqa-store
 
-torture: $(STAMP)  ## the reliability rows at full size, with figures; hours
-	$(BIN)/python -m tests.torture.poisons --calls 200 --drift 1000
-	$(BIN)/python -m tests.torture.crashes --steps --random 1000 --workers 99 --pairs 200
-	$(BIN)/python -m tests.torture.crashes --model --random 100
-	$(BIN)/python -m tests.torture.disks
-	$(BIN)/python -m tests.fuzz_audio --runs 100000 --jobs 2
+torture: $(STAMP)  ## the reliability rows at full size, with figures; goes on where it stopped
+	$(BIN)/python -m tests.torture --page docs/reliability.md --json docs/torture.json $(TORTURE)
 
 model: $(STAMP)  ## make the small model again: speech, training, export (hours on a CPU)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,render]'

@@ -1,16 +1,12 @@
 """A disk that fills up: run again with a little more space each time, until a run is clean.
 
-    python -m tests.torture.disks [KB]
-
-gives KB more each time. Needs the right to mount a small tmpfs; without it, the reason is printed.
+Needs the right to mount a small tmpfs.
 """
 
 from __future__ import annotations
 
 import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,16 +37,24 @@ def remount(place: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", str(place)], check=True)
 
 
-def run_on(compared: Compared, store: Path) -> tuple[str, str]:
+def run_on(
+    compared: Compared,
+    store: Path,
+    *,
+    before: Callable[[], object] = lambda: None,
+    after: Callable[[], object] = lambda: None,
+) -> tuple[str, str]:
     """Run on a disk in trouble; return message and hint of what stopped it, empty when clean."""
     told = compared.base / "told"
 
     def attempt() -> None:
+        before()
         try:
             run_night([compared.folder], store, **compared.options)
             told.write_text("\n")
         except StoreError as error:
             told.write_text(f"{error.message}\n{error.hint}")
+        after()
 
     told.unlink(missing_ok=True)
     code = forked(attempt)
@@ -92,27 +96,3 @@ def same(compared: Compared, store: Path) -> bool:
     out = compared.base / "export"
     code = forked(lambda: out.write_text(canonical(store), "utf-8"))
     return code == 0 and out.read_text("utf-8") == compared.expected
-
-
-def main() -> None:
-    """Fill a small disk in steps and print the figures."""
-    step_kb = int(sys.argv[1]) if sys.argv[1:] else 16
-    with tempfile.TemporaryDirectory() as base:
-        compared = Compared(Path(base))
-        try:
-            with small_disk(Path(base) / "disk", kb=8) as disk:
-                said = fill_up(compared, disk, step_kb=step_kb)
-                unclear = [m for m, hint in said if "No space" not in m or "free some" not in hint]
-                print(f"disk full {len(said)} times; unclear messages {len(unclear)}; ", end="")
-                print(f"half results {len(compared.wrong)}; ", end="")
-                print(f"identical afterwards: {same(compared, disk / 'store')}")
-                for line in (unclear + compared.wrong)[:10]:
-                    print("  " + line)
-        except PermissionError as error:
-            print(error)
-            sys.exit(0)
-    sys.exit(1 if unclear or compared.wrong else 0)
-
-
-if __name__ == "__main__":
-    main()

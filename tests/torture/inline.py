@@ -10,11 +10,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from speechqa.batch import local
-from speechqa.batch.workers import Died, Done
+from speechqa.batch.workers import Died, Done, Workers
 from tests.nights import run_night
 
 
@@ -58,8 +59,19 @@ def forked(work: Callable[[], object], *, environment: dict[str, str] | None = N
     return ended(begun(work, environment=environment))
 
 
-def begun(work: Callable[[], object], *, environment: dict[str, str] | None = None) -> int:
-    """Begin `work` in a forked process; return its id."""
+def begun(
+    work: Callable[[], object],
+    *,
+    environment: dict[str, str] | None = None,
+    workers: bool = False,
+) -> int:
+    """Begin `work` in a forked process; return its id.
+
+    Parameters
+    ----------
+    workers
+        Whether it has worker processes, forked in their turn; it then leads its own session.
+    """
     child = os.fork()
     if child == 0:
         code = 70
@@ -67,7 +79,11 @@ def begun(work: Callable[[], object], *, environment: dict[str, str] | None = No
             os.environ.update(environment or {})
             silent = os.open(os.devnull, os.O_WRONLY)
             os.dup2(silent, 2)
-            local.Workers = Inline  # type: ignore[misc,assignment]
+            if workers:
+                os.setsid()
+                local.Workers = partial(Workers, start_method="fork")  # type: ignore[misc,assignment]
+            else:
+                local.Workers = Inline  # type: ignore[misc,assignment]
             work()
             code = 0
         except BaseException as error:

@@ -1,19 +1,11 @@
-"""Nights with poison in them, signals, and one worker for very many files.
-
-    python -m tests.torture.poisons --calls 200 --drift 1000
-
-prints how every recording ended, how often each poison was tried, and the growth of a worker.
-"""
+"""Nights with poison in them, and one worker for very many files."""
 
 from __future__ import annotations
 
-import argparse
 import json
+import multiprocessing
 import os
 import statistics
-import sys
-import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -113,55 +105,39 @@ def drift(held: list[int]) -> float:
     return statistics.median(held[-tenth:]) / statistics.median(held[tenth : 2 * tenth]) - 1
 
 
-def main() -> None:
-    """Run what the command line asks for and print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--calls", type=int, default=0, metavar="N")
-    parser.add_argument("--drift", type=int, default=0, metavar="N")
-    given = parser.parse_args()
-    good = True
-    with tempfile.TemporaryDirectory() as base:
-        if given.calls:
-            good = _night(Path(base), given.calls) and good
-        if given.drift:
-            files = [
-                cut(str(path), Path(base) / path.name, start_s=2, seconds=4)
-                for path in sorted(AUDIO.glob("*.wav"))
-            ]
-            held = memory_of_one_worker(files, given.drift, Path(base) / "none")
-            grown = drift(held)
-            print(
-                f"{given.drift} files in one worker: {held[-1] / 1e6:.0f} MB at the end, ", end=""
-            )
-            print(f"{grown:+.1%} from the second tenth to the last")
-            good = good and grown <= 0.1
-    sys.exit(0 if good else 1)
+def growth(base: Path, count: int) -> tuple[float, int]:
+    """Return how much a worker grew over `count` recordings, and the bytes it held at the end."""
+    files = [
+        cut(str(path), base / path.name, start_s=2, seconds=4)
+        for path in sorted(AUDIO.glob("*.wav"))
+    ]
+    held = memory_of_one_worker(files, count, base / "none")
+    return drift(held), held[-1]
 
 
-def _night(base: Path, count: int) -> bool:
+def night_of(base: Path, count: int) -> tuple[str, list[str]]:
+    """Run twice over a night with poison, and again without; return figures and what is wrong."""
     os.environ[POISON] = "1"
     poisoned_night(base / "in", count=count)
-    before = time.monotonic()
     first = run_night([base / "in"], base / "store", **FAST)
-    seconds = time.monotonic() - before
     run_night([base / "in"], base / "store", **FAST)
     ended = outcomes(base / "store")
     tried = deaths(base / "store")
     poisons = {path: kind for path in ended if (kind := kind_of(path))}
-    right = sum(ended[p] == ("quarantined", CAUSES[kind]) for p, kind in poisons.items())
+    wrong = [
+        f"{kind}: {ended[path]}"
+        for path, kind in poisons.items()
+        if ended[path] != ("quarantined", CAUSES[kind])
+    ]
     most = max(tried[path] for path in poisons)
-    print(
-        f"{count} recordings, {len(poisons)} poisons: {first.equation}; right cause {right}", end=""
-    )
-    print(f"; each poison killed at most {most} workers in two runs; {seconds:.0f} s")
-    for path, kind in poisons.items():
-        if ended[path] != ("quarantined", CAUSES[kind]):
-            print(f"  {kind}: {ended[path]}")
+    if most > 2:
+        wrong.append(f"a poison killed {most} workers")
+    if len(poisons) != len(POISONS) or first.counts["scored"] != count - len(POISONS):
+        wrong.append(first.equation)
+    if left := multiprocessing.active_children():
+        wrong.append(f"{len(left)} workers left")
     del os.environ[POISON]
     again = run_night([base / "in"], base / "store", retry=("quarantined",), **FAST)
-    print(f"tried again without poison: {again.equation}")
-    return right == len(POISONS) and most <= 2 and again.counts["scored"] == count
-
-
-if __name__ == "__main__":
-    main()
+    if again.counts["scored"] != count:
+        wrong.append(f"without poison: {again.equation}")
+    return f"{first.equation}; at most {most} deaths each; then {again.equation}", wrong
