@@ -1,8 +1,7 @@
-"""What the benchmarks share: a figure with its rounds, its interval, and what is wanted of it."""
+"""What the benchmarks share: a measured figure, its interval, and what is wanted of it."""
 
 from __future__ import annotations
 
-import math
 import re
 import sys
 from collections.abc import Sequence
@@ -32,65 +31,92 @@ class Figure:
         Its row of the table, R1 to R8.
     name
         What is compared with what.
-    rounds
-        The figure in each round; one value where there is nothing to repeat.
+    median, low, high
+        Over the rounds, with the 95 % interval; all the same where there is nothing to repeat.
     wanted
-        The bound, such as ``">= 1.8"``; without a number it is not judged.
+        The bound, such as ``">= 1.8"``; anything else is not judged.
     unit
         Printed after the figure.
     """
 
     row: str
     name: str
-    rounds: Sequence[float]
+    median: float
+    low: float
+    high: float
     wanted: str = ""
     unit: str = ""
 
-    @property
-    def median(self) -> float:
-        """The middle of the rounds."""
-        return interval(self.rounds)[0]
+    @classmethod
+    def of(
+        cls, row: str, name: str, rounds: Sequence[float], wanted: str = "", unit: str = ""
+    ) -> Figure:
+        """Return the figure of some rounds."""
+        return cls(row, name, *interval(rounds), wanted, unit)
 
     @property
     def bound(self) -> float | None:
         """The number in `wanted`, where there is one.
 
-        >>> Figure("R2", "bare / whole", [0.9], ">= 0.95").bound
+        >>> Figure.of("R2", "bare / whole", [0.9], ">= 0.95").bound
         0.95
         """
         found = re.fullmatch(r"(<=|>=) ([\d.,]+)", self.wanted)
         return float(found[2].replace(",", "")) if found else None
 
     @property
-    def met(self) -> bool | None:
-        """Whether the median is what is wanted; None where nothing is asked.
+    def margin(self) -> float | None:
+        """How many times better than wanted; under 1 is missed, None where nothing is asked.
 
-        >>> Figure("R2", "bare / whole", [0.9], ">= 0.95").met
-        False
+        >>> Figure.of("R8", "assess again", [30.0], "<= 60").margin
+        2.0
         """
-        if self.bound is None or math.isnan(self.median):
+        return self._over(self.median)
+
+    @property
+    def margins(self) -> tuple[float, float] | None:
+        """The margin at both ends of the interval, the lesser first."""
+        ends = [self._over(value) for value in (self.low, self.high)]
+        known = sorted(end for end in ends if end is not None)
+        return (known[0], known[1]) if len(known) == 2 else None
+
+    def cells(self) -> tuple[str, str, str, str, str, str]:
+        """Return the figure as cells of a table.
+
+        >>> Figure.of("R3", "speech / windows", [0.7], ">= 0.7").cells()
+        ('R3', 'speech / windows', '0.700', '', '>= 0.7', 'met')
+        """
+        spread = "" if self.low == self.high else f"[{number(self.low)}, {number(self.high)}]"
+        margin = self.margin
+        verdict = "" if margin is None else "met" if margin >= 1 else "missed"
+        value = number(self.median) + (f" {self.unit}" if self.unit else "")
+        return self.row, self.name, value, spread, self.wanted, verdict
+
+    def _over(self, value: float) -> float | None:
+        if self.bound is None or not np.isfinite(value) or value <= 0:
             return None
-        return self.median >= self.bound if ">=" in self.wanted else self.median <= self.bound
-
-    def line(self) -> str:
-        """Return the figure as one line of a table.
-
-        >>> Figure("R3", "speech / windows", [0.7], ">= 0.7").line().split()
-        ['R3', 'speech', '/', 'windows', '0.700', '>=', '0.7', 'met']
-        """
-        median, low, high = interval(self.rounds)
-        spread = f"[{_number(low)}, {_number(high)}]" if len(self.rounds) > 1 else ""
-        verdict = {True: "met", False: "missed", None: ""}[self.met]
-        value = _number(median) + self.unit
-        return (
-            f"{self.row:4}{self.name:52}{value:>9} {spread:19} {self.wanted:9} {verdict}".rstrip()
-        )
+        return value / self.bound if ">=" in self.wanted else self.bound / value
 
 
-def _number(value: float) -> str:
+HEAD = ("", "figure", "median", "95 % interval", "wanted", "")
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """Return figures as an aligned Markdown table."""
+    rows = [HEAD, *(figure.cells() for figure in figures)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    lines = [
+        "| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    ]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def number(value: float) -> str:
     """Return three digits that mean something.
 
-    >>> _number(0.9312), _number(13.23), _number(1950.2)
+    >>> number(0.9312), number(13.23), number(1950.2)
     ('0.931', '13.2', '1,950')
     """
     if abs(value) >= 100:

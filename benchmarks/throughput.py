@@ -32,10 +32,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from benchmarks.figures import Figure, interval, say
+from benchmarks.figures import table as figure_table
 
 CORES = len(os.sched_getaffinity(0))
 KINDS = ("cpu_s", "wall_s")
@@ -87,17 +91,6 @@ def started(configs: dict[str, dict[str, Any]]) -> Iterator[dict[str, Contender]
     finally:
         for contender in running.values():
             contender.close()
-
-
-def interval(values: Sequence[float], draws: int = 2000) -> tuple[float, float, float]:
-    """Return the median and its bootstrap 95 % interval.
-
-    >>> interval([2.0, 2.0, 2.0])
-    (2.0, 2.0, 2.0)
-    """
-    sample = np.random.default_rng(0).choice(values, (draws, len(values)))
-    low, high = np.quantile(np.median(sample, axis=1), [0.025, 0.975])
-    return float(np.median(values)), float(low), float(high)
 
 
 def tune(base: dict[str, Any], files: Sequence[str]) -> dict[str, Any]:
@@ -221,22 +214,50 @@ class Recorder:
             getattr(self.inner, name)(*given, **named)
 
 
-def fill(card: Any, files: Sequence[str]) -> None:
-    """R3 alone: pack the speech of `files` and print how full the windows are."""
+def fill(card: Any, files: Sequence[str]) -> list[Figure]:
+    """R3 alone: pack the speech of `files`, as they are and joined to longer calls."""
     from benchmarks.throughput_worker import jobs_of
     from speechqa.asr.models import ModelCard
     from speechqa.asr.windowing import Windowing
     from speechqa.settings import AsrSettings
 
     jobs = jobs_of(files)
-    speech_s = sum(int((job.speech[:, 1] - job.speech[:, 0]).sum()) for job in jobs) / 1000
-    for name, kind in (("exact", ModelCard()), ("the model's", card)):
-        items = Windowing.of(kind, AsrSettings()).items(jobs)
-        window_s = sum(item.frames for item in items) / 100
-        print(
-            f"R3  {name + ' windows':20} {len(items)} of {window_s:.0f} s for {speech_s:.0f} s of "
-            f"speech on {len(jobs)} channels = {speech_s / window_s:.2f}"
-        )
+    out = []
+    for together in (1, 2, 4):
+        calls = joined(jobs, together)
+        minutes = np.mean([job.duration_ms for job in calls]) / 60_000
+        speech_s = sum(int((job.speech[:, 1] - job.speech[:, 0]).sum()) for job in calls) / 1000
+        for name, kind in (("exact", ModelCard()), ("the model's", card)):
+            items = Windowing.of(kind, AsrSettings()).items(calls)
+            share = speech_s / (sum(item.frames for item in items) / 100)
+            what = f"speech / windows, {name}, calls of {minutes:.1f} min"
+            out.append(Figure.of("R3", what, [share], ">= 0.70"))
+    return out
+
+
+def joined(jobs: Sequence[Any], together: int) -> list[Any]:
+    """Return channels of longer calls: those of `together` calls, one after the other."""
+    from speechqa.asr import SpeechJob
+
+    out = []
+    for side in (0, 1):
+        channels = jobs[side::2]
+        for first in range(0, len(channels) - together + 1, together):
+            part = channels[first : first + together]
+            starts = np.concatenate([[0], np.cumsum([job.duration_ms for job in part])])
+            samples = [job.samples[: job.duration_ms * job.rate_hz // 1000] for job in part]
+            spans = [job.spans + at for job, at in zip(part, starts, strict=False)]
+            speech = [job.speech + at for job, at in zip(part, starts, strict=False)]
+            out.append(
+                SpeechJob(
+                    key=f"{side}/{first}",
+                    samples=np.concatenate(samples),
+                    rate_hz=part[0].rate_hz,
+                    spans=np.concatenate(spans),
+                    speech=np.concatenate(speech),
+                )
+            )
+    return out
 
 
 def stock_copy(model: Path, parent: str) -> str:
@@ -247,10 +268,6 @@ def stock_copy(model: Path, parent: str) -> str:
         if file.name != "speechqa.json" and file.is_file():
             shutil.copy(file, folder)
     return str(folder)
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -271,7 +288,10 @@ def main() -> None:
     model = find_model(asked.model)
     files = sorted(glob.glob(asked.files))[: None if asked.r3 else asked.calls]
     if asked.r3:
-        fill(model.card, files)
+        found = fill(model.card, files)
+        print(figure_table(found))
+        if asked.json:
+            asked.json.write_text(json.dumps([asdict(figure) for figure in found]))
         return
     with tempfile.TemporaryDirectory() as parent:
         exact = stock_copy(model.path, parent)
@@ -330,8 +350,37 @@ def report(
         run = results[name][0]
         share = run["speech_s"] / run["window_s"] if run["window_s"] else float("nan")
         print(f"    {name:34} {run['speech_s']:.0f} / {run['window_s']:.0f} = {share:.2f}")
+    found = figures(results, shares)
+    print()
+    print(figure_table(found))
     if asked.json:
-        asked.json.write_text(json.dumps({"peer": best, "results": results, "shares": shares}))
+        asked.json.write_text(json.dumps([asdict(figure) for figure in found]))
+
+
+PEERS = {
+    "faster-whisper batched": "BatchedInferencePipeline",
+    "  with our mallopt": "the same with our mallopt",
+    "  with our windows and mallopt": "the same with our speech, windows, features",
+    "faster-whisper, each segment": "each segment by itself",
+}
+
+
+def figures(
+    results: dict[str, list[dict[str, Any]]], shares: dict[str, list[float]]
+) -> list[Figure]:
+    """Return the ratios that R1 and R2 ask for, in processor seconds."""
+    out = []
+    for name, wanted in (("exact", ">= 1.3"), ("the model's", ">= 1.7")):
+        ours = results[f"speechqa, {name} windows"]
+        for peer, told in PEERS.items():
+            if peer in results:
+                ratios = [a["cpu_s"] / b["cpu_s"] for a, b in zip(results[peer], ours, strict=True)]
+                out.append(Figure.of("R1", f"{told} / {name} windows", ratios, wanted))
+    for name, values in shares.items():
+        out.append(
+            Figure.of("R2", f"bare CTranslate2 / speechqa, {name} windows", values, ">= 0.95")
+        )
+    return out
 
 
 if __name__ == "__main__":

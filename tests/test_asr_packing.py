@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from speechqa.asr.interface import SpeechJob
 from speechqa.asr.models import ModelCard
-from speechqa.asr.packing import pack, split_long
+from speechqa.asr.packing import fill, pack, split_long
 from speechqa.asr.windowing import Windowing, batches, pools, spoken
 from speechqa.settings import AsrSettings
 
@@ -88,6 +88,100 @@ def test_times_inside_a_piece_come_back_exactly(spans):
         heard = np.stack([window.packed_ms, window.packed_ms + window.length_ms], axis=1)
         source = np.stack([window.source_ms, window.source_ms + window.length_ms], axis=1)
         assert window.to_source(heard).tolist() == source.tolist()
+
+
+@st.composite
+def talk(draw: st.DrawFn, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return spans no longer than a window, and the speech inside them with its pauses."""
+    spans, speech, at = [], [], 0
+    for _ in range(draw(st.integers(1, most))):
+        at += draw(st.integers(0, 1500))
+        start = at
+        for _ in range(draw(st.integers(1, 3))):
+            length, pause = draw(st.integers(300, 2500)), draw(st.integers(200, 700))
+            speech.append((at + 100, at + 100 + length))
+            at += length + pause
+        spans.append((start, at))
+    return np.array(spans, np.int64), np.array(speech, np.int64)
+
+
+def covered(intervals) -> list[list[int]]:
+    """Return intervals in order with those that touch joined."""
+    out: list[list[int]] = []
+    for start, end in intervals:
+        if out and out[-1][1] == start:
+            out[-1][1] = end
+        else:
+            out.append([start, end])
+    return out
+
+
+def slow_fill(spans, speech) -> tuple[int, int, int]:
+    """Try every set of borders; return windows, cuts, and less of pause cut, of the best."""
+    atoms, pauses = [], []
+    for start, end in spans.tolist():
+        inner = [
+            ((a[1] + b[0]) // 2, b[0] - a[1])
+            for a, b in itertools.pairwise(speech.tolist())
+            if start < (a[1] + b[0]) // 2 < end
+        ]
+        edges = [start, *(place for place, _ in inner), end]
+        touches = bool(atoms) and atoms[-1][1] == start
+        pauses += [0 if touches else -1, *(pause for _, pause in inner)]
+        atoms += list(itertools.pairwise(edges))
+    best = (len(atoms) + 1, 0, 0)
+    for chosen in itertools.product([False, True], repeat=len(atoms) - 1):
+        borders = [0, *(n for n, here in enumerate(chosen, 1) if here), len(atoms)]
+        groups = [covered(atoms[a:b]) for a, b in itertools.pairwise(borders)]
+        lengths = [sum(b - a for a, b in group) + GAP * (len(group) - 1) for group in groups]
+        if max(lengths) <= WINDOW:
+            cuts = [pauses[n] for n in borders[1:-1] if pauses[n] >= 0]
+            best = min(best, (len(groups), len(cuts), -sum(cuts)))
+    return best
+
+
+@given(talk(most=3))
+def test_windows_are_filled_as_by_trying_every_border(made):
+    spans, speech = made
+    windows = fill(spans, speech, window_ms=WINDOW, gap_ms=GAP)
+    ends = [int(w.source_ms[-1] + w.length_ms[-1]) for w in windows]
+    pauses = dict(
+        zip(
+            ((speech[:-1, 1] + speech[1:, 0]) // 2).tolist(),
+            (speech[1:, 0] - speech[:-1, 1]).tolist(),
+            strict=True,
+        )
+    )
+    inside = [end for end in ends[:-1] if ((spans[:, 0] < end) & (end < spans[:, 1])).any()]
+    touching = [e for e in ends[:-1] if e in spans[:, 0] and e in spans[:, 1]]
+    cuts = [pauses[end] for end in inside] + [0 for _ in touching]
+    assert (len(windows), len(cuts), -sum(cuts)) == slow_fill(spans, speech)
+
+
+@given(talk(most=12))
+def test_filling_windows_keeps_all_speech_in_order_and_within_the_window(made):
+    spans, speech = made
+    windows = fill(spans, speech, window_ms=WINDOW, gap_ms=GAP)
+    pieces = [
+        (start, start + length)
+        for w in windows
+        for start, length in zip(w.source_ms.tolist(), w.length_ms.tolist(), strict=True)
+    ]
+    assert covered(pieces) == covered(spans.tolist())
+    assert max(w.end_ms for w in windows) <= WINDOW
+    for w in windows:
+        assert (w.packed_ms[1:] - (w.packed_ms + w.length_ms)[:-1] == GAP).all()
+        assert (w.source_ms[1:] > (w.source_ms + w.length_ms)[:-1]).all()  # one piece where whole
+    assert len(windows) <= len(pack(spans, window_ms=WINDOW, gap_ms=GAP))
+
+
+def test_a_pause_shorter_than_the_gap_is_sent_as_it_is():
+    spans = [[0, 3000], [3250, 5000], [5400, 6000]]
+    (window,) = Windowing.of(ModelCard(), AsrSettings()).windows(job_of(spans))
+    assert window.source_ms.tolist() == [0, 5400]
+    assert window.length_ms.tolist() == [5000, 600]
+    one = Windowing.of(ModelCard(max_pieces=1), AsrSettings()).windows(job_of(spans))
+    assert [w.source_ms.tolist() for w in one] == [[0], [3250], [5400]]
 
 
 @given(span_sets(longest=95_000), span_sets(longest=3000))

@@ -68,8 +68,9 @@ def two_workers(folder, tmp_path_factory):
 
 def tasks_of(folder) -> list[CallTask]:
     return [
-        CallTask(Source(str(path), path.stat().st_size, 0, str(number)), CallMetadata(path.name))
-        for number, path in enumerate(sorted(folder.iterdir()))
+        CallTask(Source(str(path), at.st_size, at.st_mtime_ns), CallMetadata(path.name))
+        for path in sorted(folder.iterdir())
+        for at in [path.stat()]
     ]
 
 
@@ -125,6 +126,7 @@ def test_a_call_is_heard_the_same_alone_and_in_a_group(folder, tmp_path):
     together = work(GroupTask(tuple(tasks)), lambda _: None)
     for task, row in zip(tasks, together, strict=True):
         (alone,) = work(GroupTask((task,)), lambda _: None)
+        assert alone.status == row.status == "scored"
         same_words(alone.words, row.words)
 
 

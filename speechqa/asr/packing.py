@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from speechqa.asr.interface import Spans
+from speechqa.intervals import bridge
 
 Quietest = Callable[[int, int], int]
 """Return the quietest millisecond in a half-open range: where a long piece is cut."""
@@ -113,6 +115,87 @@ def pack(spans: Spans, *, window_ms: int, gap_ms: int, max_pieces: int = 0) -> l
         groups[-1].append((start, end))
         room -= length + gap_ms
     return [_window(group, gap_ms) for group in groups]
+
+
+def fill(spans: Spans, speech: Spans, *, window_ms: int, gap_ms: int) -> list[Window]:
+    """Fill windows with `spans` in order of time, cutting a span in a pause to save a window.
+
+    Of all ways that need the fewest windows, the one with the fewest cuts is taken, then the one
+    whose cuts lie in the longest pauses. What was cut and comes to lie in one window is whole.
+
+    Parameters
+    ----------
+    spans
+        Shape (n, 2), none longer than a window; see `split_long`.
+    speech
+        Unpadded speech: where the pauses are.
+    window_ms, gap_ms
+        As in `pack`.
+
+    Returns
+    -------
+    list of Window
+        Never more than `pack` gives.
+
+    Examples
+    --------
+    >>> spans = np.array([[0, 7000], [8000, 13_000], [14_000, 21_000]])
+    >>> speech = np.array([[200, 6800], [8200, 10_400], [10_600, 12_800], [14_200, 20_800]])
+    >>> windows = fill(spans, speech, window_ms=10_000, gap_ms=300)
+    >>> [window.source_ms.tolist() for window in windows]
+    [[0, 8000], [10500, 14000]]
+    >>> len(pack(spans, window_ms=10_000, gap_ms=300))
+    3
+    """
+    atoms, pauses = _atoms(spans, speech)
+    best: list[tuple[int, int, int, int]] = [(0, 0, 0, 0)]  # windows, cuts, less pause, first atom
+    for last in range(1, len(atoms) + 1):
+        choices = []
+        length = -gap_ms
+        for first in range(last - 1, -1, -1):
+            start, end = atoms[first]
+            joined = first + 1 < last and pauses[first + 1] >= 0
+            length += end - start + (0 if joined else gap_ms)
+            if length > window_ms:
+                break
+            windows, cuts, pause, _ = best[first]
+            cut = first > 0 and pauses[first] >= 0
+            choices.append((windows + 1, cuts + cut, pause - cut * pauses[first], first))
+        best.append(min(choices))
+    borders = [len(atoms)]
+    while borders[-1]:
+        borders.append(best[borders[-1]][3])
+    borders.reverse()
+    groups = [atoms[a:b] for a, b in pairwise(borders)]
+    return [
+        _window(bridge(np.array(group), shorter_than_ms=1).tolist(), gap_ms) for group in groups
+    ]
+
+
+def _atoms(spans: Spans, speech: Spans) -> tuple[list[tuple[int, int]], list[int]]:
+    """Cut `spans` in all their pauses; also return each piece's pause to the one before it.
+
+    The pause is -1 where a new span begins, and 0 where two spans touch.
+    """
+    middles = (speech[:-1, 1] + speech[1:, 0]) // 2
+    lengths = speech[1:, 0] - speech[:-1, 1]
+    atoms: list[tuple[int, int]] = []
+    pauses: list[int] = []
+    for start, end in spans.tolist():
+        touches = bool(atoms) and atoms[-1][1] == start
+        pauses.append(0 if touches else -1)
+        low = int(np.searchsorted(middles, start, side="right"))
+        high = int(np.searchsorted(middles, end, side="left"))
+        at = start
+        for middle, length in zip(
+            middles[low:high].tolist(), lengths[low:high].tolist(), strict=True
+        ):
+            if middle > at:
+                atoms.append((at, middle))
+                pauses.append(length)
+                at = middle
+        atoms.append((at, end))
+    return atoms, pauses
 
 
 def split_long(spans: Spans, speech: Spans, *, window_ms: int, quietest: Quietest) -> Spans:

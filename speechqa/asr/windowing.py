@@ -16,7 +16,8 @@ from speechqa.asr.features import quietest_ms
 from speechqa.asr.gate import voiced_spans
 from speechqa.asr.interface import Spans, SpeechJob
 from speechqa.asr.models import ModelCard
-from speechqa.asr.packing import Window, pack, split_long
+from speechqa.asr.packing import Window, fill, pack, split_long
+from speechqa.intervals import bridge
 from speechqa.settings import AsrSettings
 
 _STOCK_SPARE_S = 2.56  # 128 positions: with less, stock Whisper drops or repeats words
@@ -103,12 +104,20 @@ class Windowing:
         return max(_SHORTEST_FRAMES, (fits[0] if fits else self.lengths_ms[-1]) // 10)
 
     def windows(self, job: SpeechJob) -> list[Window]:
-        """Pack the speech of one channel; spans that hold no voice are left out."""
+        """Pack the speech of one channel; spans that hold no voice are left out.
+
+        Where spans share windows, a pause shorter than the gap that would replace it is left as
+        it is; where all windows have one length, they are filled by cutting spans in pauses.
+        """
         spans = voiced_spans(job, spoken(job))
         longest = self.lengths_ms[-1]
+        if not self.max_pieces:
+            spans = bridge(spans, shorter_than_ms=self.gap_ms + 1)
         pieces = split_long(
             spans, job.speech, window_ms=longest, quietest=partial(quietest_ms, job)
         )
+        if not self.max_pieces and len(self.lengths_ms) == 1:
+            return fill(pieces, job.speech, window_ms=longest, gap_ms=self.gap_ms)
         return pack(
             pieces, window_ms=self.pack_to_ms, gap_ms=self.gap_ms, max_pieces=self.max_pieces
         )

@@ -1,0 +1,97 @@
+"""Memory over one very long call, through the whole product: decode, line checks, speech, words.
+
+    python -m benchmarks.long_call [--hours 4]
+
+A stereo telephone recording (8 kHz, u-law) is made by repeating the sample calls, and goes through
+what a worker does with a call, with the shipped model. Printed: the process's own resident memory
+before, at most while the call is prepared, at most while it is recognised, and the length of its
+samples as float32. Run it in a process of its own: what memory was used before counts.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from benchmarks.throughput_memory import Peak, resident_mb
+from speechqa.batch.work import CallTask, GroupTask, make_worker
+from speechqa.metadata import CallMetadata
+from speechqa.pipeline import Source
+from speechqa.settings import load_settings
+
+AUDIO = Path(__file__).resolve().parents[1] / "fixtures" / "audio"
+RATE = 8000
+
+
+def write_call(file: Path, hours: float) -> None:
+    """Write a stereo recording of `hours` from the sample calls, one after another."""
+    sources = sorted(AUDIO.glob("*.wav"))
+    wanted = int(hours * 3600 * RATE)
+    with soundfile.SoundFile(file, "w", RATE, 2, "ULAW") as out:
+        while wanted:
+            for source in sources:
+                samples, rate = soundfile.read(source, dtype="int16", always_2d=True)
+                assert (rate, samples.shape[1]) == (RATE, 2)
+                out.write(samples[:wanted])
+                wanted -= len(samples[:wanted])
+
+
+def measure(hours: float) -> dict[str, Any]:
+    """Process one call of `hours`; return memory in MB and seconds."""
+    settings = load_settings(run={"workers": 1}, asr={"threads": 1})
+    work = make_worker(settings, "config", "run")
+    marks: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / "long.wav"
+        write_call(file, hours)
+        at = file.stat()
+        source = Source(str(file), at.st_size, at.st_mtime_ns)
+        task = CallTask(source, CallMetadata("long"))
+        before = resident_mb()
+        with Peak() as peak:
+
+            def told(value: tuple[str, Any, int]) -> None:
+                marks[value[0]] = time.monotonic()
+                if value[0] == "transcribe":
+                    marks["prepare_mb"], peak.most_mb = peak.most_mb, resident_mb()
+
+            (facts,) = work(GroupTask((task,)), told)
+            done = time.monotonic()
+    if facts.status != "scored" or not facts.words:
+        raise SystemExit(f"the call ended {facts.status} with {len(facts.words)} words")
+    return {
+        "before_mb": before,
+        "prepare_mb": marks["prepare_mb"],
+        "transcribe_mb": peak.most_mb,
+        "samples_mb": hours * 3600 * RATE * 2 * np.dtype(np.float32).itemsize / 2**20,
+        "prepare_s": marks["transcribe"] - marks["prepare"],
+        "transcribe_s": done - marks["transcribe"],
+        "words": len(facts.words),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--hours", type=float, default=4.0)
+    asked = parser.parse_args()
+    took = measure(asked.hours)
+    print(
+        f"one stereo call of {asked.hours:g} h: {took['before_mb']:.0f} MB before, "
+        f"{took['prepare_mb']:.0f} MB at most while prepared ({took['prepare_s']:.0f} s), "
+        f"{took['transcribe_mb']:.0f} MB at most while recognised ({took['transcribe_s']:.0f} s, "
+        f"{took['words']} words); its samples alone are {took['samples_mb']:.0f} MB"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,237 @@
+"""R1 to R8: how fast speechqa is beside others and beside its own limits, in one table.
+
+    python -m benchmarks.ratios --quick                    minutes: small sizes, few rounds
+    python -m benchmarks.ratios                            the sizes that the table is meant for
+    python -m benchmarks.ratios --only R2,R3 --json out.json
+    python -m benchmarks.ratios --from out.json more.json --plot ratios.svg
+
+Every row is measured by a benchmark of its own, in a process of its own, with its own options;
+this command runs them, reads what they print, and shows the medians, their 95 % intervals and
+what is wanted. Contenders take turns within a benchmark; one that tells a single figure is run
+several times. Ratios are of processor seconds where nothing else is said. `--from` shows figures
+measured before instead, so that a table can be put together from runs on a quiet machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.figures import Figure, say, table
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def told(*command: str) -> str:
+    """Run a benchmark and return what it prints."""
+    say("python -m benchmarks." + " ".join(command))
+    done = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{command[0]}", *command[1:]],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(f"benchmarks.{command[0]} ended with {done.returncode}; see above")
+    return done.stdout
+
+
+def written(*command: str) -> list[Figure]:
+    """Run a benchmark that writes its figures with ``--json FILE``, and return them."""
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / "figures.json"
+        told(*command, "--json", str(file))
+        return [Figure(**one) for one in json.loads(file.read_text())]
+
+
+def recogniser(quick: bool) -> list[Figure]:
+    """R1 and R2."""
+    size = ("--calls", "1", "--rounds", "3") if quick else ("--calls", "6", "--rounds", "5")
+    return written("throughput", "--beam-size", "1", "--peer", "2,1,16", *size)
+
+
+def fill(quick: bool) -> list[Figure]:
+    """R3; it takes seconds at any size."""
+    del quick
+    return written("throughput", "--r3")
+
+
+def voice_activity(quick: bool) -> list[Figure]:
+    """R4: seconds of Silero over ours, and the error of both on the same calls."""
+    calls, rounds = (2, 3) if quick else (8, 5)
+    ratios: list[float] = []
+    rows: dict[str, dict[str, float]] = {}
+    for _ in range(rounds):
+        text = told("vad_accuracy", "--json", "--calls", str(calls), "--conditions", "clean",
+                    "--detectors", "webrtc,silero")  # fmt: skip
+        rows = {row["detector"]: row for row in map(json.loads, text.splitlines())}
+        seconds = {name: row["cpu_s_per_channel_hour"] for name, row in rows.items()}
+        ratios.append(seconds["silero"] / seconds["webrtc"])
+    errors = [
+        Figure.of("R4", f"frames wrong, {name}, clean line", [100 * error], unit="%")
+        for name, row in rows.items()
+        if (error := row.get("frame_error", row.get("error"))) is not None
+    ]
+    return [Figure.of("R4", "Silero / speechqa's voice activity", ratios, ">= 25"), *errors]
+
+
+def intervals(quick: bool) -> list[Figure]:
+    """R5."""
+    size = ("--talkspurts", "1000000", "--rounds", "5") if quick else ()
+    report = json.loads(told("timing_speed", "--json", *size))
+    wanted = {"pyannote.core": ">= 1000", "pandas": ">= 15", "numba": ">= 0.4"}
+    out = [
+        Figure("R5", f"{peer} / gaps and overlaps", r["median"], r["low"], r["high"], wanted[peer])
+        for peer, r in report["ratios"].items()
+    ]
+    per = report["ns_per_talkspurt"]["gaps and overlaps"]
+    name = f"per talkspurt, {report['talkspurts']:,} of them (fastest to slowest)"
+    spread = (per["median"], per["fastest"], per["slowest"])
+    return [*out, Figure("R5", name, *spread, "<= 15", "ns")]
+
+
+def phrases(quick: bool) -> list[Figure]:
+    """R6: the usual loop over ours, with precision and recall of both."""
+    size = ("--calls", "4", "--rounds", "5") if quick else ()
+    text = told("phrases", *size)
+    out = []
+    speeds = re.findall(r"ratio of the first to this +([\d.]+) \(([\d.]+) to ([\d.]+)\)", text)
+    for lang, (median, low, high) in zip(("English", "Chinese"), speeds, strict=True):
+        name = f"loop over phrases / speechqa's matcher, {lang}"
+        out.append(Figure("R6", name, float(median), float(low), float(high), ">= 7"))
+    found = re.findall(
+        r"(en|zh) (\w+) +\d+ sentences +(.+?) +precision ([\d.]+) +recall ([\d.]+)", text
+    )
+    part = "test" if any(row[1] == "test" for row in found) else found[-1][1]
+    for lang, of_part, name, precision, recall in found:
+        if of_part == part and (name == "the standard" or name.endswith("85")):
+            out.append(Figure.of("R6", f"precision, {lang}, {name}", [float(precision)]))
+            out.append(Figure.of("R6", f"recall, {lang}, {name}", [float(recall)]))
+    return out
+
+
+def executors(quick: bool) -> list[Figure]:
+    """R7: workers, and Ray."""
+    size = ("--few", "8", "--many", "32", "--rounds", "3") if quick else ()
+    return written("executors", *size)
+
+
+def memory(quick: bool) -> list[Figure]:
+    """R7: memory over many calls."""
+    calls = 400 if quick else 1000
+    text = told("throughput_memory", "--calls", str(calls), "--hours", "0")
+    few, many = (float(mb) for mb in re.findall(r"(\d+) MB after", text))
+    return [
+        Figure.of("R7", f"memory, {calls} calls / {calls // 10} calls", [many / few], "<= 1.05")
+    ]
+
+
+def reassess(quick: bool) -> list[Figure]:
+    """R8: seconds for 100,000 calls, scaled where fewer are judged."""
+    calls, rounds = (5000, 3) if quick else (100_000, 3)
+    seconds: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        text = told("reassess", "--calls", str(calls), "--only", "phrase,weight,everything")
+        for name, of_all in re.findall(r"^(\S.*?) +[\d.]+ s +[\d.]+ ms +(\d+) s  ", text, re.M):
+            seconds.setdefault(name, []).append(float(of_all))
+    scaled = "" if calls == 100_000 else f", from {calls:,}"
+    return [
+        Figure.of("R8", f"100,000 calls{scaled}: {name}", found, "<= 60", "s")
+        for name, found in seconds.items()
+    ]
+
+
+ROWS: dict[str, tuple[Callable[[bool], list[Figure]], ...]] = {
+    "R1": (recogniser,),
+    "R2": (recogniser,),
+    "R3": (fill,),
+    "R4": (voice_activity,),
+    "R5": (intervals,),
+    "R6": (phrases,),
+    "R7": (executors, memory),
+    "R8": (reassess,),
+}
+
+
+def measure(rows: Sequence[str], quick: bool) -> list[Figure]:
+    """Measure the rows asked for; a benchmark that serves two is run once."""
+    wanted = dict.fromkeys(bench for row in rows for bench in ROWS[row])
+    found = [figure for bench in wanted for figure in bench(quick)]
+    return [figure for figure in found if figure.row in rows]
+
+
+def draw(figures: Sequence[Figure], file: Path) -> None:
+    """Draw how far each judged figure is from what is wanted, with its interval."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure as Canvas
+
+    judged = [figure for figure in figures if figure.margin is not None][::-1]
+    mpl.rcParams["svg.hashsalt"] = "speechqa"
+    canvas = Canvas(figsize=(9, 1.2 + 0.32 * len(judged)), layout="constrained")
+    axes = canvas.add_subplot()
+    for place, figure in enumerate(judged):
+        margin = figure.margin or 0.0
+        low, high = figure.margins or (margin, margin)
+        colour = "#1b7837" if margin >= 1 else "#b2182b"
+        axes.plot([low, high], [place, place], color=colour, linewidth=2)
+        axes.plot([margin], [place], "o", color=colour, markersize=5)
+        _, _, value, _, wanted, _ = figure.cells()
+        axes.annotate(
+            f"{value}  ({wanted})",
+            (1.01, place),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize=8,
+        )
+    axes.set_yticks(
+        range(len(judged)), [f"{figure.row}  {figure.name}" for figure in judged], fontsize=8
+    )
+    axes.axvline(1, color="#555555", linewidth=1)
+    axes.set_xscale("log")
+    axes.set_xticks([0.5, 1, 2, 5, 10], ["0.5", "1", "2", "5", "10"])
+    axes.minorticks_off()
+    axes.set_xlabel("times better than wanted (1: exactly as wanted)")
+    axes.spines[["top", "right"]].set_visible(False)
+    canvas.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small sizes and few rounds")
+    parser.add_argument("--only", default=",".join(ROWS), help="rows, such as R2,R3")
+    parser.add_argument("--from", dest="files", nargs="+", type=Path, help="show these figures")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--plot", type=Path, help="also draw them here, as SVG or PNG")
+    asked = parser.parse_args()
+    rows = asked.only.split(",")
+    if unknown := [row for row in rows if row not in ROWS]:
+        raise SystemExit(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}")
+    if asked.files:
+        kept = [Figure(**one) for file in asked.files for one in json.loads(file.read_text())]
+        figures = [figure for row in rows for figure in kept if figure.row == row]
+    else:
+        begun = time.monotonic()
+        figures = measure(rows, asked.quick)
+        say(
+            f"{time.monotonic() - begun:.0f} s, {len(os.sched_getaffinity(0))} cores, "
+            f"load {os.getloadavg()[0]:.1f}"
+        )
+    print(table(figures))
+    if asked.json:
+        asked.json.write_text(json.dumps([asdict(figure) for figure in figures], indent=1))
+    if asked.plot:
+        draw(figures, asked.plot)
+
+
+if __name__ == "__main__":
+    main()
