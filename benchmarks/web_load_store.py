@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from benchmarks.reassess import WRITE_CALLS, sentences, synthetic_call
+from benchmarks.reassess import sentences, synthetic_call
 from speechqa.batch.judge import judge_missing
 from speechqa.pipeline import CallFacts
 from speechqa.rulebook import load
@@ -31,6 +31,8 @@ LAST = "Okafor Brandt Li Novak Silva Wang Haddad Kim".split()
 AGENTS = [f"{FIRST[i % 20]}{LAST[(i * 3) % 8]}" for i in range(40)]
 QUEUES = ["billing", "sales", "support", "returns"]
 PEAK_MS = 50
+WRITE_CALLS = 1000
+"""Calls committed at once; a run commits fewer, which compacting evens out."""
 
 
 def made_call(number: int, words: int, spoken: dict) -> CallFacts:  # type: ignore[type-arg]

@@ -20,6 +20,7 @@ from tests.web_store import BASE, TALK, book, made_call, make_sound, make_store,
 
 HOSTS = ["127.0.0.1:8765", "localhost:8765"]
 POST = {"Origin": BASE}
+CROSS = {"Sec-Fetch-Site": "cross-site"}
 KEY = f"{1:032x}"
 POLITE = [TALK[0], TALK[1], ("agent", "I am sorry I will check that for you"), TALK[4]]
 WEB = Path(__file__).parents[1] / "speechqa" / "web"
@@ -82,6 +83,7 @@ def addresses(app):
         assert isinstance(route, Route)
         path = re.sub(r"\{agent[^}]*\}", "AnnaP", route.path)
         path = path.replace("{call}", KEY).replace("{name}", "score")
+        path = path.replace("{kind}", "critical")
         path = path.replace("{rule}", "taboo-dont-know")
         assert "{" not in path, f"{route.path}: say here how to fill it in"
         for method in sorted(route.methods - {"HEAD"}):
@@ -274,6 +276,35 @@ def test_an_agents_link_shows_that_agent_only(app_and_access, anna):
     assert refused.status_code == 403
 
 
+def test_of_all_routes_an_agent_reaches_only_the_own_pages(app_and_access):
+    app, access = app_and_access
+    client = enter(app, access, Person("agent", "AnnaP"))
+    other, reached = f"{4:032x}", set()
+    for method, path in addresses(app):
+        if path in ("/leave", "/enter") or path.startswith("/static"):
+            continue
+        path = path.replace("/agents/AnnaP", "/agents/Ben").replace(KEY, other)
+        answer = client.request(method, path, headers=POST, follow_redirects=False)
+        if answer.status_code == 303:
+            reached.add((path, answer.headers["location"]))
+            continue
+        assert answer.status_code in (403, 404, 415), f"{method} {path}: {answer.status_code}"
+        assert "call-4" not in answer.text
+    assert reached == {("/", "/agents/AnnaP")}
+
+
+def test_no_form_takes_a_post_from_another_site(app_and_access, boss, place):
+    before = place[1].read("reviews").num_rows
+    posts = [path for method, path in addresses(app_and_access[0]) if method == "POST"]
+    assert len(posts) >= 4
+    for path in posts:
+        for headers in ({}, {"Origin": "http://evil.example"}, POST | CROSS):
+            answer = boss.post(path, data={"verdict": "comment", "comment": "x"}, headers=headers)
+            assert answer.status_code == 403, path
+    assert boss.get("/").status_code == 200  # still inside: leaving was refused as well
+    assert place[1].read("reviews").num_rows == before
+
+
 def test_an_agent_disputes_but_does_not_decide(anna, place):
     rule, start = first_finding(place[1])
     form = {"rule": rule, "start_ms": start, "comment": "I said it kindly"}
@@ -387,6 +418,10 @@ def test_pages_speak_chinese_to_a_chinese_browser_and_every_text_is_translated(b
         said |= {text.replace("\\'", "'") for _, text in found}
     known = languages.translations()
     assert sorted(said - known.keys()) == []
+    standard = book()
+    titles = {rule.title for rule in standard.call_rules}
+    titles |= {section.title for section in standard.form.form.sections}
+    assert sorted(titles - languages.titles().keys()) == []
     for english, chinese in known.items():
         assert sorted(re.findall(r"\{\w+\}", english)) == sorted(re.findall(r"\{\w+\}", chinese))
 

@@ -8,10 +8,15 @@ import shutil
 import socket
 import threading
 import time
+from contextlib import contextmanager
+from itertools import cycle
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright import sync_api as playwright
 
+from speechqa.rulebook import Rulebook
 from speechqa.web import create_app
 from speechqa.web.access import Access, Person
 from tests.web_store import TALK, book, made_call, make_sound, make_store, settings
@@ -79,38 +84,25 @@ PAYLOADS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    """The pages on a port of their own: one quiet call with sound, many hostile ones."""
+TOGETHER = 12
+"""Payloads on one call."""
+PATHS = [
+    *("/", "/?queue=billing", "/agents/AnnaP", f"/calls/{KEY}", f"/calls/{KEY}/why/talk_share"),
+    *("/attention/critical", "/rules", "/rules/taboo-dont-know", "/night", "/search?q=late"),
+    *("/calibrate", "/people", "/no-such-page"),
+]
+
+
+@contextmanager
+def serving(folder, calls, rules):
+    """The pages on a port of their own; yields the address and the access."""
     import uvicorn
 
-    folder = tmp_path_factory.mktemp("browser")
-    facts = made_call(1)
-    calls = [made_call(1, path=make_sound(folder / "1.wav", facts))]
-    calls += [made_call(n, agent="Ben", queue="sales") for n in range(2, 6)]
-    for number, payload in enumerate(PAYLOADS, 100):
-        words = [*TALK, ("agent", payload)]
-        calls.append(
-            made_call(
-                number,
-                talk=words,
-                agent=payload,
-                queue=payload,
-                call_id=payload,
-                caller=payload,
-                metadata={payload: payload},
-                metadata_sources={payload: payload},
-                status="damaged",
-                reason=payload,
-                checks=({"name": payload, "message": payload},),
-                flags=(payload,),
-            )
-        )
     store = make_store(folder, calls)
     access = Access()
     listening = socket.create_server(("127.0.0.1", 0))
     host = f"127.0.0.1:{listening.getsockname()[1]}"
-    app = create_app(store, settings(), book(), access=access, hosts=[host], look_s=0)
+    app = create_app(store, settings(), rules, access=access, hosts=[host], look_s=0)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
@@ -120,6 +112,63 @@ def served(tmp_path_factory):
     yield f"http://{host}", access
     server.should_exit = True
     thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A call with sound, a few others, one that was quarantined."""
+    folder = tmp_path_factory.mktemp("browser")
+    calls = [made_call(1, path=make_sound(folder / "1.wav", made_call(1)))]
+    calls += [made_call(n, agent="Ben", queue="sales") for n in range(2, 14)]
+    calls.append(made_call(20, status="quarantined", reason="it died", words=(), speech={}))
+    with serving(folder, calls, book()) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """Every payload as a word, a name, a tag, a reason, and the title of a rule."""
+    texts = cycle(PAYLOADS)
+
+    def alike(payload):
+        return {"agent": payload, "queue": payload, "call_id": payload, "caller": payload}
+
+    calls = [
+        made_call(
+            number,
+            talk=[*TALK, ("agent", payload)],
+            **alike(payload),
+            status="damaged",
+            reason=payload,
+        )
+        for number, payload in enumerate(PAYLOADS, 100)
+    ]
+    for number, start in enumerate(range(0, len(PAYLOADS), TOGETHER), 1000):
+        some = PAYLOADS[start : start + TOGETHER]
+        calls.append(
+            made_call(
+                number,
+                talk=[*TALK, *(("agent", one) for one in some), ("customer", "goodbye")],
+                **alike(some[0]),
+                metadata=dict.fromkeys(some, some[-1]),
+                metadata_sources=dict(zip(some, reversed(some), strict=True)),
+                checks=tuple({"name": one, "message": one} for one in some),
+                damage=tuple({"kind": one, "detail": one} for one in some),
+                flags=tuple(some),
+                provenance=dict(zip(some, reversed(some), strict=True)),
+                codec=some[-1],
+            )
+        )
+    form = book().form
+    rules = tuple(
+        rule.model_copy(update={"title": next(texts), "note": next(texts)}) for rule in form.rules
+    )
+    sections = tuple(one.model_copy(update={"title": next(texts)}) for one in form.form.sections)
+    titled = form.model_copy(
+        update={"rules": rules, "form": form.form.model_copy(update={"sections": sections})}
+    )
+    with serving(tmp_path_factory.mktemp("hostile"), calls, Rulebook(titled)) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -136,10 +185,9 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture
-def page(chromium, served):
+@contextmanager
+def opened(chromium, base, access):
     """A supervisor's page that fails the test on console errors and on outside requests."""
-    base, access = served
     context = chromium.new_context(base_url=base, viewport={"width": 1400, "height": 900})
     page = context.new_page()
     troubles = []
@@ -158,6 +206,20 @@ def page(chromium, served):
     yield page
     context.close()
     assert troubles == []
+
+
+@pytest.fixture
+def page(chromium, served):
+    """A page of the quiet store."""
+    with opened(chromium, *served) as one:
+        yield one
+
+
+@pytest.fixture
+def hostile_page(chromium, hostile):
+    """A page of the hostile store."""
+    with opened(chromium, *hostile) as one:
+        yield one
 
 
 def test_from_the_team_to_the_sound_of_the_moment_to_a_review(page):
@@ -232,50 +294,74 @@ def test_a_figure_explains_itself_in_place(page):
     assert page.url.endswith(KEY)
 
 
-@pytest.mark.parametrize("path", ["/", "/agents/AnnaP", f"/calls/{KEY}", "/rules", "/night"])
-def test_no_page_is_wider_than_a_telephone(page, path):
-    page.set_viewport_size({"width": 390, "height": 800})
-    page.goto(path)
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= 390
-
-
-def test_hostile_words_stay_words(page):
-    assert len(set(PAYLOADS)) >= 150
-    paths = ["/", "/night", "/people", "/search?q=window.hacked", "/rules"]
-    paths += [f"/calls/{n:032x}" for n in range(100, 100 + len(PAYLOADS), 12)]
-    for path in paths:
-        page.goto(path)
-        assert page.evaluate("typeof window.hacked + typeof window.HACKED") == "undefinedundefined"
-    for link in page.locator("a").all()[:3]:
-        assert not (link.get_attribute("href") or "").startswith("javascript")
-
-
-def test_no_serious_fault_of_accessibility(page):
-    """The checks of axe-core where it is given; see docs/pages.md."""
-    import os
-    from pathlib import Path
-
-    script = os.environ.get("AXE_SCRIPT")
-    if not script:
-        pytest.skip("set AXE_SCRIPT to axe.min.js of npm's axe-core")
+@pytest.mark.parametrize("language", ["en-GB", "zh-CN"])
+def test_no_page_is_wider_than_a_telephone(page, language):
     context = page.context.browser.new_context(
-        storage_state=page.context.storage_state(), base_url=page.url, bypass_csp=True
+        storage_state=page.context.storage_state(),
+        base_url=page.url,
+        locale=language,
+        viewport={"width": 390, "height": 800},
+    )
+    small = context.new_page()
+    wide = {}
+    for path in PATHS:
+        small.goto(path)
+        wide[path] = small.evaluate("document.documentElement.scrollWidth")
+    context.close()
+    assert {path: width for path, width in wide.items() if width > 390} == {}
+
+
+def test_hostile_words_stay_words(hostile_page):
+    assert len(set(PAYLOADS)) >= 150
+    groups = range(1000, 1000 + -(-len(PAYLOADS) // TOGETHER))
+    paths = ["/", "/attention/critical", "/night", "/people", "/search?q=window.hacked", "/rules"]
+    paths += [f"/rules/{rule}" for rule in ("taboo-dont-know", "close-thanks-goodbye")]
+    paths += [f"/calls/{n:032x}" for n in groups]
+    paths += ["/agents/" + quote(PAYLOADS[at], safe="") for at in range(0, len(PAYLOADS), 24)]
+    paths += ["/?queue=" + quote(PAYLOADS[0]), "/search?q=" + quote(PAYLOADS[1])]
+    shown = []
+    for path in paths:
+        hostile_page.goto(path)
+        ran = hostile_page.evaluate("typeof window.hacked + typeof window.HACKED")
+        assert ran == "undefinedundefined", path
+        for address in hostile_page.locator("a").evaluate_all("all => all.map(a => a.href)"):
+            assert not address.startswith("javascript"), path
+        shown.append(hostile_page.locator("main").text_content())
+    text = re.sub(r"\s", "", "".join(shown))
+    missing = [one for one in PAYLOADS if re.sub(r"\s", "", one) not in text]
+    assert missing == []  # each was really on a page
+
+
+def test_hostile_pages_stay_inside_a_telephone(hostile_page):
+    hostile_page.set_viewport_size({"width": 390, "height": 800})
+    for path in ("/search?q=window.hacked", "/rules/taboo-dont-know", f"/calls/{1000:032x}"):
+        hostile_page.goto(path)
+        assert hostile_page.evaluate("document.documentElement.scrollWidth") <= 390, path
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width", "language"), [("light", 1400, "en-GB"), ("dark", 390, "zh-CN")]
+)
+def test_no_page_has_a_serious_fault_of_accessibility(page, scheme, width, language):
+    """The checks of axe-core, on every page; the content policy would stop axe, so it is off."""
+    import axe_playwright_python
+
+    script = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
+    context = page.context.browser.new_context(
+        storage_state=page.context.storage_state(),
+        base_url=page.url,
+        bypass_csp=True,
+        color_scheme=scheme,
+        locale=language,
+        viewport={"width": width, "height": 900},
     )
     checked = context.new_page()
     found = []
-    for path in (
-        "/",
-        "/agents/AnnaP",
-        f"/calls/{KEY}",
-        "/rules",
-        "/night",
-        "/search?q=late",
-        "/people",
-    ):
+    for path in PATHS:
         checked.goto(path)
-        checked.evaluate(Path(script).read_text("utf-8"))
-        result = checked.evaluate("axe.run()")
+        checked.evaluate(script)
+        result = checked.evaluate("axe.run({resultTypes: ['violations']})")
+        assert len(result["passes"]) > 10, path
         found += [
             f"{path}: {one['id']}: {json.dumps([n['html'][:150] for n in one['nodes'][:2]])}"
             for one in result["violations"]
@@ -283,3 +369,42 @@ def test_no_serious_fault_of_accessibility(page):
         ]
     context.close()
     assert found == []
+
+
+def test_a_clip_plays_where_it_is_listed(page):
+    page.goto("/agents/AnnaP")
+    button = page.locator("button.clip").first
+    at_s = int(button.get_attribute("data-from")) / 1000
+    button.click()
+    page.wait_for_function("document.getElementById('clip').currentTime > 0.2")
+    now = page.evaluate("document.getElementById('clip').currentTime")
+    assert max(0.0, at_s - 3) <= now < at_s + 1
+    assert button.get_attribute("aria-pressed") == "true"
+    button.click()
+    page.wait_for_function("document.getElementById('clip').paused")
+    assert button.get_attribute("aria-pressed") is None
+
+
+def test_a_chinese_browser_sees_chinese_with_letters_for_it(page):
+    """Titles of rules too; and Chinese characters are drawn, not boxes for missing ones."""
+    context = page.context.browser.new_context(
+        storage_state=page.context.storage_state(), base_url=page.url, locale="zh-CN"
+    )
+    shown = context.new_page()
+    for path in ("/", "/agents/AnnaP", f"/calls/{KEY}", "/rules"):
+        shown.goto(path)
+        assert shown.locator("html").get_attribute("lang") == "zh"
+        text = shown.locator("main").inner_text()
+        assert len(re.findall(r"[\u4e00-\u9fff]", text)) > 100, path
+    assert "不单说“我不知道”" in text
+    widths = shown.evaluate(
+        """() => { const pen = document.createElement('canvas').getContext('2d');
+        pen.font = getComputedStyle(document.body).font;
+        const ink = (text) => { pen.clearRect(0, 0, 99, 99); pen.fillText(text, 9, 40);
+          return pen.getImageData(0, 0, 99, 99).data.reduce((sum, one) => sum + one, 0); };
+        return ['坐', '席', '规', '则'].map(ink); }"""
+    )
+    context.close()
+    if len(set(widths)) == 1:
+        pytest.skip("this machine has no Chinese letters: install Debian's fonts-noto-cjk")
+    assert len(set(widths)) == 4

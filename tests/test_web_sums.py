@@ -161,6 +161,13 @@ def slow_card(name, calls, corrected):
         )
         if len({language or "" for language, _ in paced}) == 1
         else None,
+        "rates": {
+            tongue: share(
+                60_000 * sum(r.units for language, r in paced if (language or "") == tongue),
+                sum(r.agent_talk_ms for language, r in paced if (language or "") == tongue),
+            )
+            for tongue in sorted({language or "" for language, _ in paced})
+        },
         "sections": {
             name: 100 * points / potential if potential else None
             for name, (points, potential) in sections.items()
@@ -198,6 +205,8 @@ def test_sums_over_columns_equal_sums_call_by_call(columns, choice, reviewed):
             mine = getattr(own, name)
             if name == "days":
                 mine = {day.day: day.percent for day in mine}
+            if name == "rates":
+                mine = dict(mine)
             if isinstance(value, float | dict):
                 assert mine == pytest.approx(value, abs=1e-3), name
             else:

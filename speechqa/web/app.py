@@ -24,6 +24,7 @@ from speechqa.web.entrance import Entrance
 from speechqa.web.guard import Guard
 from speechqa.web.pages import Pages
 from speechqa.web.reviewing import Reviewing
+from speechqa.web.rule_pages import RulePages
 from speechqa.web.snapshot import LOOK_S, Library
 from speechqa.web.sound import Sounds
 
@@ -65,17 +66,18 @@ def create_app(
         AccessLog(log),
         Sounds(settings.audio),
     )
-    pages, calls = Pages(desk), CallPages(desk)
+    pages, rules, calls = Pages(desk), RulePages(desk), CallPages(desk)
     reviewing, entrance = Reviewing(desk), Entrance(desk)
     routes = [
         Route("/", pages.team),
+        Route("/attention/{kind}", pages.attention),
         Route("/agents/{agent:path}", pages.agent),
         Route("/calls/{call}", calls.call),
         Route("/calls/{call}/sound.wav", calls.sound),
         Route("/calls/{call}/why/{name}", calls.why),
         Route("/calls/{call}/reviews", reviewing.add, methods=["POST"]),
-        Route("/rules", pages.rules),
-        Route("/rules/{rule}", pages.rule),
+        Route("/rules", rules.rules),
+        Route("/rules/{rule}", rules.rule),
         Route("/night", pages.night),
         Route("/search", pages.search),
         Route("/calibrate", reviewing.blind),

@@ -16,9 +16,10 @@ from speechqa.pipeline.explain import explain_measure, explain_rule, explain_sco
 from speechqa.timing import MEASURES
 from speechqa.transcript import join_words, turns
 from speechqa.web import draw, verdicts
-from speechqa.web.desk import Desk, call_for, person_of
+from speechqa.web.desk import Desk, call_for
 from speechqa.web.rows import Listed
 from speechqa.web.sound import ranged
+from speechqa.web.views import person_of
 
 GRAVITY = {"critical": 0, "major": 1, "minor": 2}
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import gzip
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeGuard, TypeVar, cast
-from urllib.parse import parse_qsl, quote, urlencode
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from markupsafe import escape
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from speechqa.rulebook import Rulebook
 from speechqa.rulebook.sentence import rule_sentence
 from speechqa.settings import Settings
 from speechqa.web import figures, languages, verdicts
-from speechqa.web.access import Access, AccessLog, Person, Role
+from speechqa.web.access import Access, AccessLog, Person
 from speechqa.web.assets import asset
 from speechqa.web.figures import Choice, Corrected
 from speechqa.web.formats import FILTERS
@@ -30,40 +28,14 @@ from speechqa.web.rows import Listed
 from speechqa.web.snapshot import Library, Snapshot
 from speechqa.web.sound import Sounds
 from speechqa.web.sums import Mask, Sums
+from speechqa.web.views import View, agent_url, answer, call_url, person_of
 
 KEPT_PAIRS = 10_000
 PREPARED_PAGES = 4
 """Pages made ahead for a new picture: those that are looked at now, not all that ever were."""
-PACKED_FROM = 1000
-"""Bytes; under so many, packing saves nothing."""
 Made = TypeVar("Made")
 _NAME = "\ue000name\ue001"
 """Stands for the reader's name in a page that is kept."""
-
-
-@dataclass(frozen=True)
-class View:
-    """What a page depends on beside the picture: who looks, in what language, at what address."""
-
-    role: Role
-    language: str
-    path: str
-    query: str
-
-    @classmethod
-    def of(cls, request: Request) -> View:
-        """Return the view of a request."""
-        return cls(
-            person_of(request).role,
-            languages.speaker(request.headers.get("accept-language", "")).language,
-            request.scope["path"],
-            urlencode([(k, v) for k, v in request.query_params.multi_items() if v]),
-        )
-
-    @property
-    def choice(self) -> Choice:
-        """The filters in the address."""
-        return choice_in(dict(parse_qsl(self.query)))
 
 
 @dataclass(frozen=True)
@@ -104,8 +76,10 @@ class Desk:
             "asset": asset,
             "call_url": call_url,
             "agent_url": agent_url,
-            "rule_title": self.rule_title,
-            "section_title": self.section_title,
+            "rule_title": pass_context(lambda known, rule: known["t"].title(self.rule_title(rule))),
+            "section_title": pass_context(
+                lambda known, section: known["t"].title(self.section_title(section))
+            ),
         }
         return made
 
@@ -236,6 +210,12 @@ class Desk:
             lambda: self.sums(picture).rule_counts(self.mask(picture, choice)),
         )
 
+    def options(self, picture: Snapshot) -> dict[str, list[str]]:
+        """Return what can be filtered by: agents, queues, languages, in order."""
+        columns = picture.columns
+        named = {"agent": columns.agents, "queue": columns.queues, "language": columns.languages}
+        return {name: [one for one in names if one] for name, (_, names) in named.items()}
+
     def chosen(self, picture: Snapshot, choice: Choice) -> list[Listed]:
         """Return the chosen calls."""
         return listed(picture, self.mask(picture, choice))
@@ -254,33 +234,8 @@ def listed(picture: Snapshot, mask: Mask, most: int | None = None) -> list[Liste
     return [picture.calls[at] for at in np.flatnonzero(mask)[:most]]
 
 
-def answer(request: Request, text: str, status: int = 200) -> Response:
-    """Send a page, packed where the browser takes that."""
-    body, headers = text.encode("utf-8", "replace"), {"Vary": "Accept-Language, Accept-Encoding"}
-    if len(body) > PACKED_FROM and "gzip" in request.headers.get("accept-encoding", ""):
-        body = gzip.compress(body, 1, mtime=0)
-        headers["Content-Encoding"] = "gzip"
-    return HTMLResponse(body, status, headers)
-
-
 def _is_page(key: Hashable) -> TypeGuard[tuple[Any, ...]]:
     return isinstance(key, tuple) and key[0] == "page"
-
-
-def person_of(request: Request) -> Person:
-    """Return who is asking; the gate lets nobody else come this far."""
-    person = request.scope.get("state", {}).get("person")
-    if not isinstance(person, Person):
-        raise HTTPException(401)
-    return person
-
-
-def supervisor(request: Request) -> Person:
-    """Return who is asking; refused unless a supervisor."""
-    person = person_of(request)
-    if person.role != "supervisor":
-        raise HTTPException(403)
-    return person
 
 
 def call_for(desk: Desk, request: Request, name: str) -> Listed:
@@ -292,24 +247,3 @@ def call_for(desk: Desk, request: Request, name: str) -> Listed:
     if call is None or not person_of(request).may_see(call.recorded.agent_id):
         raise HTTPException(404)
     return call
-
-
-def choice_of(request: Request) -> Choice:
-    """Return the filters in the address."""
-    return choice_in(request.query_params)
-
-
-def choice_in(given: Mapping[str, str]) -> Choice:
-    """Return the filters among the parts of a query."""
-    names = ("since", "until", "queue", "language", "agent")
-    return Choice(**{name: given.get(name, "").strip()[:200] for name in names})
-
-
-def call_url(call: Listed, at_ms: int | None = None) -> str:
-    """Return a call's lasting address; with a time, the sound of that moment."""
-    return f"/calls/{call.recorded.key}" + ("" if at_ms is None else f"#t={at_ms}")
-
-
-def agent_url(agent: str) -> str:
-    """Return an agent's lasting address."""
-    return "/agents/" + quote(agent, safe="")

@@ -10,9 +10,10 @@ from starlette.responses import PlainTextResponse, Response
 
 from speechqa.errors import UsageError
 from speechqa.web.access import SESSION_S, Person
-from speechqa.web.desk import Desk, supervisor
+from speechqa.web.desk import Desk
 from speechqa.web.forms import form_of
 from speechqa.web.guard import COOKIE, cookie_of
+from speechqa.web.views import supervisor
 
 MOST_NAME = 100
 

@@ -58,6 +58,9 @@ class Card:
     ----------
     reviewed
         The pooled score with people's verdicts; None when they change nothing.
+    rate, rates
+        Speech rate: of the only language spoken, and per language; words and characters do not
+        pool.
     days
         Score per day, for the trend.
     """
@@ -76,6 +79,7 @@ class Card:
     silence_share: float | None
     interruptions: float | None
     rate: float | None
+    rates: tuple[tuple[str, float], ...]
     languages: tuple[str, ...]
     sections: Mapping[str, float | None]
     violations: tuple[tuple[str, int], ...]

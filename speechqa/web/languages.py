@@ -1,7 +1,7 @@
 """The pages in the reader's language: English, and Chinese by what the browser asks for.
 
 The English text is the key, so a text without a translation is shown in English; a test holds
-every text of the templates against the table.
+every text of the templates, and every title of the shipped standard, against the tables.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ class Speaker:
         """Return `text` translated, with ``{name}`` replaced by `parts`."""
         said = translations().get(text, text) if self.language == "zh" else text
         return said.format(**parts) if parts else said
+
+    def title(self, text: str) -> str:
+        """Return the title of a rule or section; those of other rulebooks as they are."""
+        return titles().get(text, text) if self.language == "zh" else text
 
 
 def speaker(accept_language: str) -> Speaker:
@@ -50,5 +54,14 @@ def speaker(accept_language: str) -> Speaker:
 @cache
 def translations() -> dict[str, str]:
     """Return English to Chinese."""
-    text = (files("speechqa.web") / "chinese.json").read_text("utf-8")
-    return dict(json.loads(text))
+    return _table("chinese.json")
+
+
+@cache
+def titles() -> dict[str, str]:
+    """Return the titles of the shipped standard's rules and sections, English to Chinese."""
+    return _table("chinese_rules.json")
+
+
+def _table(name: str) -> dict[str, str]:
+    return dict(json.loads((files("speechqa.web") / name).read_text("utf-8")))

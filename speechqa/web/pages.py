@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -14,22 +12,37 @@ from starlette.responses import RedirectResponse, Response
 
 from speechqa.scorecard import NOBODY, RANKED_FROM
 from speechqa.store.integrity import Integrity, integrity
-from speechqa.web import draw, figures, languages, verdicts
-from speechqa.web.desk import Desk, View, agent_url, choice_of, listed, person_of, supervisor
-from speechqa.web.figures import Choice
+from speechqa.web import draw, figures, languages
+from speechqa.web.desk import Desk, listed
 from speechqa.web.moments import Moment, candidates, moments
 from speechqa.web.rows import Listed
 from speechqa.web.search import Searcher
 from speechqa.web.snapshot import Snapshot
 from speechqa.web.sums import Mask, Sums
+from speechqa.web.views import View, agent_url, choice_of, person_of, supervisor
 
 NIGHT = "night"
 SHOWN_CALLS = 300
 SHOWN_DAYS = 31
 SHOWN_ATTENTION = 8
-EXAMPLES = 5
-LOOKED_AT = 4 * EXAMPLES
-"""Calls in which examples are looked for."""
+ATTENTION = {
+    "critical": (
+        "Critical violations",
+        "◆",
+        "Confirmed violations of a critical rule: they fail the call.",
+    ),
+    "fragile": (
+        "Fragile verdicts",
+        "≈",
+        "A hair's breadth would change these answers: listen before you judge.",
+    ),
+    "quarantined": (
+        "Not scored",
+        "✕",
+        "Recordings that could not be processed, with the reason.",
+    ),
+}
+"""What needs a person, as `figures.attention` groups it: title, sign, what it means."""
 
 
 class Pages:
@@ -48,7 +61,6 @@ class Pages:
             {
                 "team.html": self._team,
                 "agent.html": self._agent,
-                "rules.html": self._rules,
             }
         )
         desk.library.prepare += [self._read, desk.prepare]
@@ -68,7 +80,7 @@ class Pages:
         return {
             "cards": cards,
             "choice": choice,
-            "options": options(picture),
+            "options": self._desk.options(picture),
             "sections": self._sections(cards),
             "sparkline": draw.sparkline,
             "ranked_from": RANKED_FROM,
@@ -77,7 +89,30 @@ class Pages:
             "heat": {day: heat[day] for day in list(heat)[-SHOWN_DAYS:]},
             "whole": self._desk.sums(picture).card("", mask),
             "attention": figures.attention(listed(picture, mask)),
+            "kinds": ATTENTION,
         }
+
+    def attention(self, request: Request) -> Response:
+        """Show all calls of one kind that need attention."""
+        person, kind = supervisor(request), request.path_params["kind"]
+        if kind not in ATTENTION:
+            raise HTTPException(404)
+        picture, choice = self._desk.library.snapshot(), choice_of(request)
+        calls = figures.attention(self._desk.chosen(picture, choice))[kind]
+        title, _, help_ = ATTENTION[kind]
+        self._desk.log.note(person, "view", f"attention {kind}")
+        return self._desk.page(
+            request,
+            "attention.html",
+            kind=kind,
+            title=title,
+            help=help_,
+            calls=calls[:SHOWN_CALLS],
+            found=len(calls),
+            corrected=self._desk.corrected(picture),
+            choice=choice,
+            options=self._desk.options(picture),
+        )
 
     def agent(self, request: Request) -> Response:
         """Show one agent: score over time, sections, moments, calls, the team beside."""
@@ -111,7 +146,7 @@ class Pages:
             "worst": self._moments(shown, best=False),
             "best": self._moments(shown, best=True),
             "choice": choice,
-            "options": options(picture),
+            "options": self._desk.options(picture),
             "calls": shown,
             "found": int(own.sum()),
             "corrected": self._desk.corrected(picture),
@@ -142,61 +177,6 @@ class Pages:
             self._desk.library.assessment(call)
             self._desk.library.facts(call)
             self._desk.library.hits([call])
-
-    def rules(self, request: Request) -> Response:
-        """Show each rule as a sentence, how often it hits, and what people say of it."""
-        self._desk.log.note(supervisor(request), "view", "rules")
-        return self._desk.shared_page(request, "rules.html", self._desk.library.snapshot())
-
-    def _rules(self, picture: Snapshot, view: View) -> dict[str, Any]:
-        counts = self._desk.rule_counts(picture, view.choice)
-        precision = verdicts.precisions(picture.reviews)
-        agreement = verdicts.agreements(picture.reviews)
-        sections: dict[str, list[dict[str, Any]]] = {}
-        for rule in self._desk.book.call_rules:
-            found = counts.get(rule.id, Counter())
-            sections.setdefault(rule.section, []).append(
-                {
-                    "id": rule.id,
-                    "sentence": self._desk.sentence(rule.id),
-                    "severity": rule.severity,
-                    "counts": found,
-                    "judged": found["violated"] + found["met"],
-                    "precision": precision.get(rule.id),
-                    "agreement": agreement.get(rule.id),
-                }
-            )
-        return {
-            "sections": sections,
-            "choice": view.choice,
-            "options": options(picture),
-            "book": self._desk.book,
-        }
-
-    def rule(self, request: Request) -> Response:
-        """Show one rule with examples to listen to."""
-        person, name = supervisor(request), request.path_params["rule"]
-        picture = self._desk.library.snapshot()
-        rule = self._desk.rule(name)
-        sums = self._desk.sums(picture)
-        hit, kept = (
-            listed(picture, sums.answered(name, kind), LOOKED_AT) for kind in ("violated", "met")
-        )
-        if rule is None and not hit and not kept:
-            raise HTTPException(404)
-        self._desk.log.note(person, "view", f"rule {name}")
-        return self._desk.page(
-            request,
-            "rule.html",
-            name=name,
-            rule=rule,
-            sentence=self._desk.sentence(name),
-            counts=self._desk.rule_counts(picture, Choice()).get(name, Counter()),
-            violated=self._examples(hit, name, "violated"),
-            met=self._examples(kept, name, "met"),
-            precision=verdicts.precisions(picture.reviews).get(name),
-            agreement=verdicts.agreements(picture.reviews).get(name),
-        )
 
     def night(self, request: Request) -> Response:
         """Show the integrity report: every recording accounted for."""
@@ -233,7 +213,7 @@ class Pages:
             found=found,
             searched=len(calls),
             choice=choice,
-            options=options(picture),
+            options=self._desk.options(picture),
         )
 
     def _sections(self, cards: list[figures.Card]) -> list[str]:
@@ -250,25 +230,6 @@ class Pages:
             own["met"] += counts["met"]
             own["due"] += counts["met"] + counts["violated"]
         return found
-
-    def _examples(self, calls: list[Listed], rule: str, outcome: str) -> list[Moment]:
-        texts = self._desk.library.hits(calls)
-        made: list[Moment] = []
-        for call in calls:
-            for hit in json.loads(texts.get(call.recorded.key, "[]")):
-                if hit["rule"] == rule and hit["outcome"] == outcome:
-                    made.append((call, hit))
-                    break
-            if len(made) == EXAMPLES:
-                break
-        return made
-
-
-def options(picture: Snapshot) -> dict[str, list[str]]:
-    """Return what can be filtered by: agents, queues, languages, in order."""
-    columns = picture.columns
-    named = {"agent": columns.agents, "queue": columns.queues, "language": columns.languages}
-    return {name: [one for one in names if one] for name, (_, names) in named.items()}
 
 
 def _wanted(agent: str) -> str:

@@ -14,9 +14,10 @@ from speechqa.errors import UsageError
 from speechqa.web import verdicts
 from speechqa.web.access import Person
 from speechqa.web.call_page import call_parts, findings
-from speechqa.web.desk import Desk, call_for, call_url, person_of, supervisor
+from speechqa.web.desk import Desk, call_for
 from speechqa.web.forms import form_of
 from speechqa.web.rows import Listed
+from speechqa.web.views import call_url, person_of, supervisor
 
 
 class Reviewing:
@@ -117,9 +118,9 @@ class Reviewing:
                     "call": call,
                     "finding": one,
                     "left": len(open_),
-                    "rule_of": self._desk.rule,
+                    "sentence": self._desk.sentence(one["rule"]),
                 }
-        return {"call": None, "finding": None, "left": 0, "rule_of": self._desk.rule}
+        return {"call": None, "finding": None, "left": 0, "sentence": ""}
 
 
 def _start(text: str) -> int | None:

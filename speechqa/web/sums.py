@@ -144,8 +144,7 @@ class Sums:
         tongues, named = self._all.languages
         spoken = np.zeros((count, len(named)), dtype=bool)
         spoken[group, tongues[rows]] = True
-        rated = np.zeros((count, len(named)), dtype=bool)
-        rated[group[paced], tongues[rows][paced]] = True
+        rates = self._rates(rows[paced], group[paced], count)
         every = np.ones(len(rows), dtype=bool)
         audio = total(every, self._all.audio_ms[rows])
         failed = total(every, values["failed"])
@@ -155,17 +154,13 @@ class Sums:
                 total(quiet, values["silence_ms"]), total(quiet, values["live_ms"])
             ),
             "interruptions": _ratios(total(heard, values["interruptions"]), total(heard, every)),
-            # Words and characters do not pool: no rate over two languages.
-            "rate": np.where(
-                rated.sum(axis=1) == 1,
-                _ratios(60_000 * total(paced, values["units"]), total(paced, agent)),
-                np.nan,
-            ),
         }
         return [
             {name: known(figures[at]) for name, figures in shares.items()}
             | {
                 "audio_ms": int(audio[at]),
+                "rate": rates[at][0][1] if len(rates[at]) == 1 else None,
+                "rates": rates[at],
                 "failed": int(failed[at]),
                 "languages": tuple(
                     name for name, has in zip(named, spoken[at], strict=True) if has and name
@@ -173,6 +168,18 @@ class Sums:
             }
             for at in range(count)
         ]
+
+    def _rates(self, rows: Rows, group: Codes, count: int) -> list[tuple[tuple[str, float], ...]]:
+        """Return each group's speech rate per language, of calls that have one."""
+        tongues, named = self._all.languages
+        cell, size = group * len(named) + tongues[rows], count * len(named)
+        units = np.bincount(cell, self._all.fields["units"][rows], size)
+        spoken_ms = np.bincount(cell, self._all.fields["agent_talk_ms"][rows], size)
+        made: list[list[tuple[str, float]]] = [[] for _ in range(count)]
+        for at in np.flatnonzero(spoken_ms).tolist():
+            rate = float(60_000 * units[at] / spoken_ms[at])
+            made[at // len(named)].append((named[at % len(named)], rate))
+        return [tuple(one) for one in made]
 
     def _pools(self, rows: Rows, group: Codes, count: int) -> tuple[Pools, list[float | None]]:
         """Return each group's pooled score, and the one with people's verdicts where it differs."""

@@ -115,12 +115,59 @@ function player(audio) {
   }
 }
 
+// Clips: a moment of a call, played where it is listed, from three seconds before.
+function clips() {
+  const buttons = [...document.querySelectorAll("button.clip")];
+  if (!buttons.length) return;
+  const audio = document.createElement("audio");
+  audio.id = "clip";
+  audio.hidden = true;
+  audio.preload = "none";
+  document.body.append(audio);
+  let now = null;
+  const quiet = () => {
+    if (now) { now.textContent = "▶"; now.removeAttribute("aria-pressed"); }
+    now = null;
+  };
+  audio.addEventListener("timeupdate", () => {
+    if (now && audio.currentTime > Number(now.dataset.to) / 1000 + 1) {
+      audio.pause();
+      quiet();
+    }
+  });
+  audio.addEventListener("ended", quiet);
+  audio.addEventListener("error", () => {
+    if (now) { now.classList.add("gone"); now.title = "✕"; }
+    quiet();
+  });
+  buttons.forEach((button) => button.addEventListener("click", () => {
+    const was = now;
+    audio.pause();
+    quiet();
+    if (was === button) return;
+    now = button;
+    button.textContent = "■";
+    button.setAttribute("aria-pressed", "true");
+    const start = () => {
+      audio.currentTime = Math.max(0, Number(button.dataset.from) / 1000 - BEFORE_S);
+      audio.play().catch(() => {});
+    };
+    if (audio.getAttribute("src") === button.dataset.src && audio.readyState > 0) start();
+    else {
+      audio.addEventListener("loadedmetadata", start, { once: true });
+      audio.src = button.dataset.src;
+      audio.load();
+    }
+  }));
+}
+
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("table.sortable").forEach(sortable);
   document.querySelectorAll("form[data-auto] select, form[data-auto] input").forEach((field) =>
     field.addEventListener("change", () => field.form.requestSubmit()));
   const audio = document.getElementById("sound");
   if (audio) player(audio);
+  clips();
 });
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.target.id === "why") event.target.scrollIntoView({ block: "nearest" });
