@@ -13,6 +13,7 @@ from speechqa.batch.judge import judge_missing, store_and_judge
 from speechqa.batch.replay import WHOLE, grouped
 from speechqa.batch.sieve import Sieve
 from speechqa.pipeline.assess import assess
+from speechqa.pipeline.explain import explain_rule
 from speechqa.pipeline.replay import answers, uncharged
 from speechqa.rulebook import Rulebook, RulebookForm, load
 from speechqa.rulebook.depends import change_between, part_of, rule_digests
@@ -308,3 +309,19 @@ def test_a_named_finder_a_slot_and_an_option_touch_the_rules_that_use_them(stand
     users = change_between(standard, other).judged
     assert 1 <= len(users) <= 3
     assert rule_digests(standard.form) == rule_digests(load("standard").form)
+
+
+def test_a_verdict_is_explained_by_the_rule_that_gave_it(judged, calls, standard, bent):
+    rule = "silent-call-threat"
+    stored = judged.assessment_of(calls[0].key)
+    result = next(one for one in stored.results if one["rule"] == rule)
+    timing = TimingSettings()
+    kept = kept_rulebook(judged, stored.rulebook_digest)
+    told = explain_rule(calls[0], stored, result, bent, timing, kept=kept)
+    assert "hello" not in told["definition"]
+    (note,) = (line for line in told["arithmetic"] if line.startswith("changed since"))
+    assert "hello" in note
+    same = explain_rule(calls[0], stored, result, standard, timing, kept=kept)
+    assert not any("changed since" in line for line in same["arithmetic"])
+    unkept = explain_rule(calls[0], stored, result, bent, timing)
+    assert any("did not keep" in line for line in unkept["arithmetic"])

@@ -48,6 +48,8 @@ def assess(
                 print_json(line)
         else:
             _print(found)
+        for path, where in found.failed:
+            talk().print(f"{shown(path)}: not judged: {where}", markup=False)
         return
     with hold(open_.local):
         tally = judge_missing(open_, book, settings.timing, workers=settings.run.worker_count)

@@ -10,6 +10,7 @@ from speechqa.cli.options import JsonOption, RulebookOption, StoreOption, clock,
 
 if TYPE_CHECKING:
     from speechqa.pipeline import Assessment, CallFacts
+    from speechqa.rulebook import Rulebook
 
 
 def explain(
@@ -33,12 +34,14 @@ def explain(
     """
     from speechqa.settings import load_settings
     from speechqa.store import open_store
+    from speechqa.store.rulebooks import kept_rulebook
 
     settings = load_settings(store={"path": store}, rules={"rulebook": rulebook})
     open_ = open_store(settings.store.path)
     facts = open_.find(call)
     judged = open_.assessment_of(facts.key)
-    told = _explain(facts, judged, name, settings)
+    kept = kept_rulebook(open_, judged.rulebook_digest) if judged else None
+    told = _explain(facts, judged, name, settings, kept)
     _compare_with_stored(told, judged, name)
     if as_json:
         print_json({"call_id": facts.call_id, **told})
@@ -65,7 +68,11 @@ def _compare_with_stored(told: dict[str, Any], judged: Assessment | None, name: 
 
 
 def _explain(
-    facts: CallFacts, judged: Assessment | None, name: str, settings: Any
+    facts: CallFacts,
+    judged: Assessment | None,
+    name: str,
+    settings: Any,
+    kept: Rulebook | None = None,
 ) -> dict[str, Any]:
     """Return the explanation as plain values, whatever `name` names."""
     import difflib
@@ -90,7 +97,7 @@ def _explain(
     rules = {result["rule"]: result for result in judged.results}
     if name in rules:
         book = load(settings.rules.rulebook, settings.rules)
-        return explain_rule(facts, judged, rules[name], book, settings.timing)
+        return explain_rule(facts, judged, rules[name], book, settings.timing, kept=kept)
     known = [*MEASURES, *rules, "score"]
     near = difflib.get_close_matches(bare or name, known, n=3, cutoff=0.5)
     raise UsageError(

@@ -15,6 +15,7 @@ from speechqa.pipeline.facts import CallFacts
 from speechqa.pipeline.fairness import UNHEARD, UNTOLD
 from speechqa.pipeline.view import timing_call
 from speechqa.rulebook import Rulebook
+from speechqa.rulebook.depends import rule_digests
 from speechqa.rulebook.sentence import rule_sentence
 from speechqa.settings import TimingSettings
 
@@ -38,14 +39,23 @@ def explain_rule(
     result: Mapping[str, Any],
     book: Rulebook,
     settings: TimingSettings,
+    *,
+    kept: Rulebook | None = None,
 ) -> Explanation:
     """Explain a rule's answer on a call: the rule as a sentence, its evidence, its points.
 
     A rule about a measure shows the measure's own intervals.
+
+    Parameters
+    ----------
+    book
+        Today's rulebook.
+    kept
+        The one that judged the call, as the store kept it; None where it did not.
     """
     name = result["rule"]
-    known = {rule.id: rule for rule in book.call_rules}
-    rule = known.get(name)
+    judging = book if kept is None else kept
+    rule = _rule(judging, name)
     line = next((line for line in judged.score["lines"] if line["rule"] == name), None)
     arithmetic = [f"met {result['met']:g} of {result['due']:g}"] if result["due"] else []
     arithmetic.append(line["text"] if line else f"{name}: shown, never scored")
@@ -58,7 +68,8 @@ def explain_rule(
     measure = getattr(rule, "measure", None)
     if measure:
         intervals = explain_measure(facts, measure, settings)["intervals"]
-    absent = f"not in {book.name} {book.version}; the call was judged by {judged.rulebook}"
+    absent = f"not in {judging.name} {judging.version}; the call was judged by {judged.rulebook}"
+    arithmetic += _since(name, judged, book, kept)
     return {
         "name": name,
         "definition": rule_sentence(rule) if rule else absent,
@@ -67,6 +78,28 @@ def explain_rule(
         "arithmetic": arithmetic,
         "result": result["outcome"] + (f" ({result['reason']})" if result["reason"] else ""),
     }
+
+
+def _rule(book: Rulebook, name: str) -> Any:
+    return next((rule for rule in book.call_rules if rule.id == name), None)
+
+
+def _since(name: str, judged: Assessment, book: Rulebook, kept: Rulebook | None) -> list[str]:
+    """Say what became of a rule since the call was judged."""
+    if judged.rulebook_digest == book.digest:
+        return []
+    now = f"today's {book.name} {book.version}"
+    if kept is None:
+        return [
+            f"the sentence above is {now}; the call was judged by another version of "
+            f"{judged.rulebook}, which the store did not keep"
+        ]
+    today = _rule(book, name)
+    if today is None:
+        return [f"{now} has no such rule"]
+    if rule_digests(book.form)[name] != rule_digests(kept.form).get(name):
+        return [f"changed since: in {now} it reads: {rule_sentence(today)}"]
+    return []
 
 
 def explain_score(judged: Assessment) -> Explanation:
