@@ -11,7 +11,7 @@ import pytest
 from benchmarks.random_whisper import SHAPES, Shape, write
 from benchmarks.throughput import interval
 from speechqa.asr import SpeechJob, device, find_model
-from speechqa.asr.device import choose_device
+from speechqa.asr.device import choose_device, worker_environment, worker_processes
 from speechqa.asr.loading import load_whisper
 from speechqa.asr.planning import StageCosts, estimate, measure, plan
 from speechqa.errors import ModelError
@@ -105,6 +105,36 @@ def test_a_gpu_whose_library_cannot_be_opened_is_refused_by_name(gpu, monkeypatc
         choose_device(AsrSettings(device="cuda"))
     assert "nvidia-cublas-cu12" in caught.value.hint
     assert choose_device(AsrSettings(device="auto")).kind == "cpu"
+
+
+def test_one_process_runs_on_each_gpu_and_sees_no_other(gpu, monkeypatch, tmp_path):
+    monkeypatch.setattr(device, "_DRIVER", tmp_path)
+    monkeypatch.setattr("ctranslate2.get_cuda_device_count", lambda: 3)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    settings = AsrSettings()
+    assert worker_processes(settings, 0) == 3
+    seen = [worker_environment(settings, place)["CUDA_VISIBLE_DEVICES"] for place in range(4)]
+    assert seen == ["0", "1", "2", "0"]  # more workers than GPUs share them
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,GPU-8f6a,7")
+    assert worker_environment(settings, 1) == {"CUDA_VISIBLE_DEVICES": "GPU-8f6a"}
+
+
+def test_a_gpu_that_the_user_chose_is_the_only_one_used(gpu, monkeypatch, tmp_path):
+    monkeypatch.setattr(device, "_DRIVER", tmp_path)
+    monkeypatch.setattr("ctranslate2.get_cuda_device_count", lambda: 3)
+    settings = AsrSettings(device_index=2)
+    assert worker_processes(settings, 0) == 1
+    assert worker_environment(settings, 1) == {}
+
+
+@pytest.mark.parametrize("broken", ["driver", "library"])
+def test_without_a_usable_gpu_there_is_one_process_per_core(gpu, monkeypatch, tmp_path, broken):
+    monkeypatch.setattr(device, "_DRIVER", tmp_path / ("none" if broken == "driver" else ""))
+    if broken == "library":
+        monkeypatch.setattr(device, "_opens", lambda package, library: False)
+    assert worker_processes(AsrSettings(), 0) == device.usable_cores()
+    assert worker_processes(AsrSettings(), 5) == 5
+    assert worker_environment(AsrSettings(), 1) == {}
 
 
 def test_a_library_that_is_nowhere_does_not_open():

@@ -17,6 +17,9 @@ from speechqa.settings import AsrSettings
 
 _CUBLAS = "libcublas.so.12"
 _CUDNN = "libcudnn.so.9"
+_DRIVER = Path("/dev/nvidiactl")
+"""There where NVIDIA's driver is: a look is free, asking CTranslate2 takes half a second."""
+
 _INSTALL = "install it with `pip install nvidia-cublas-cu12 nvidia-cudnn-cu12`, or use --device cpu"
 
 
@@ -81,6 +84,50 @@ def choose_device(settings: AsrSettings) -> Device:
         encode_batch=settings.encode_batch or (64 if on_gpu else 1),
         decode_batch=settings.decode_batch or (64 if on_gpu else 16),
     )
+
+
+def worker_processes(settings: AsrSettings, asked: int) -> int:
+    """Return how many recognisers to run on this machine.
+
+    Parameters
+    ----------
+    asked
+        What the user wants; 0 for one per GPU where `settings` use one, else one per core.
+
+    Examples
+    --------
+    >>> worker_processes(AsrSettings(device="cpu"), 3)
+    3
+    """
+    return asked or len(_own_gpus(settings)) or usable_cores()
+
+
+def worker_environment(settings: AsrSettings, place: int) -> dict[str, str]:
+    """Return the environment of the worker process in a place: its own GPU, in turn.
+
+    Where the user has chosen a GPU with ``asr.device_index``, or there is one or none, nothing
+    is changed.
+
+    Examples
+    --------
+    >>> worker_environment(AsrSettings(device="cpu"), 1)
+    {}
+    """
+    gpus = _own_gpus(settings)
+    return {"CUDA_VISIBLE_DEVICES": gpus[place % len(gpus)]} if len(gpus) > 1 else {}
+
+
+def _own_gpus(settings: AsrSettings) -> list[str]:
+    """Return the names of the GPUs that workers share out; empty where they run on the CPU."""
+    if settings.device == "cpu" or not _DRIVER.exists() or _cuda_problem():
+        return []
+    if settings.device_index:
+        return [str(settings.device_index)]
+    import ctranslate2
+
+    count = ctranslate2.get_cuda_device_count()
+    visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    return visible[:count] or [str(number) for number in range(count)]
 
 
 def usable_cores() -> int:

@@ -13,8 +13,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import repeat
 
+from speechqa.asr.device import worker_environment
 from speechqa.batch.journal import STRIKES, Journal
 from speechqa.batch.log import log
 from speechqa.batch.work import CallTask, GroupTask, failure, make_worker
@@ -66,6 +68,7 @@ class LocalExecutor:
             self.workers,
             lambda told: run.deadline_s + run.deadline_per_audio * (told[2] if told else 0) / 1000,
             memory_bytes=run.worker_memory_bytes,
+            environment=partial(worker_environment, self.settings.asr),
         )
 
     def __enter__(self) -> LocalExecutor:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from speechqa.asr import find_model
+from speechqa.asr.device import worker_processes
 from speechqa.batch.account import RunReport, write_report
 from speechqa.batch.cluster import ClusterExecutor, ClusterJob
 from speechqa.batch.journal import Journal
@@ -208,7 +209,7 @@ class Run:
             settings=self.settings,
             config=config,
             run_id=self.run_id,
-            workers=self.settings.run.worker_count,
+            workers=worker_processes(self.settings.asr, self.settings.run.workers),
             journal=journal,
             stopping=self._stop.is_set,
             small_first=True,

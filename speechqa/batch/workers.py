@@ -14,7 +14,7 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
@@ -73,6 +73,7 @@ class _Worker:
     progress: Any = None
     ready: bool = False
     oom_kills: int | None = None
+    place: int = 0
 
 
 @dataclass
@@ -92,6 +93,9 @@ class Workers(Generic[Task, Answer]):
         Seconds that a worker may stay silent after it reported this progress (None: the start).
     memory_bytes
         What a worker may allocate; None for no limit.
+    environment
+        Returns what is set in the environment of the worker in a place, 0 to `count` - 1, before
+        it loads anything: which GPU is its own.
     """
 
     make: Callable[..., Callable[[Task, Callable[[Any], None]], Answer]]
@@ -100,6 +104,7 @@ class Workers(Generic[Task, Answer]):
     patience: Callable[[Any], float]
     memory_bytes: int | None = None
     start_method: str = "spawn"
+    environment: Callable[[int], Mapping[str, str]] = lambda place: {}
     _workers: list[_Worker] = field(default_factory=list)
     _lost: int = 0
 
@@ -168,14 +173,13 @@ class Workers(Generic[Task, Answer]):
     def _spawn(self) -> _Worker:
         context: Any = multiprocessing.get_context(self.start_method)
         here, there = context.Pipe()
-        process = context.Process(
-            target=_serve,
-            args=(there, self.make, self.arguments, self.memory_bytes, os.getpid()),
-            daemon=True,
-        )
+        taken = {worker.place for worker in self._workers}
+        place = next(number for number in range(len(taken) + 1) if number not in taken)
+        given = (self.make, self.arguments, self.memory_bytes, dict(self.environment(place)))
+        process = context.Process(target=_serve, args=(there, *given, os.getpid()), daemon=True)
         process.start()
         there.close()
-        worker = _Worker(process, here)
+        worker = _Worker(process, here, place=place)
         self._workers.append(worker)
         return worker
 
@@ -274,8 +278,10 @@ def _serve(
     make: Callable[..., Callable[[Any, Callable[[Any], None]], Any]],
     arguments: tuple[Any, ...],
     memory_bytes: int | None,
+    environment: dict[str, str],
     parent: int,
 ) -> None:
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     _die_with_parent()
     if memory_bytes is not None:
