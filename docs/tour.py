@@ -117,7 +117,7 @@ def walk(camera: Camera) -> None:
         page.keyboard.press(" ")
         page.evaluate("scrollTo(0, 0)")
         camera.take(page, "call")
-        page.locator(".measures a").first.click()
+        page.locator(".measures a[href$='/why/longest_silence_ms']").click()
         page.wait_for_selector("#why .definition")
         page.locator("#why").scroll_into_view_if_needed()
         camera.take(page, "why")

@@ -453,6 +453,21 @@ def test_sound_is_pcm_that_browsers_play_with_masked_spans_silent(boss):
 
 
 @pytest.mark.parametrize(
+    ("name", "subtype"),
+    [("a.wav", "ULAW"), ("a.wav", "GSM610"), ("a.mp3", None), ("a.ogg", None), ("a.flac", None)],
+)
+def test_whatever_the_codec_is_browsers_get_pcm_of_the_same_length(tmp_path, name, subtype):
+    from speechqa.web.sound import Sounds
+
+    tone = (0.3 * np.sin(np.arange(8000 * 4) / 8)).astype(np.float32)
+    soundfile.write(tmp_path / name, tone, 8000, subtype=subtype)
+    body = Sounds(settings().audio).wav(made_call(1, path=str(tmp_path / name), channels=1))
+    info = soundfile.info(io.BytesIO(body))
+    assert (info.format, info.subtype) == ("WAV", "PCM_16")
+    assert info.duration == pytest.approx(4.0, abs=0.15)
+
+
+@pytest.mark.parametrize(
     ("asked", "status", "first", "last"),
     [
         ("bytes=0-0", 206, 0, 0),

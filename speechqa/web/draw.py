@@ -53,7 +53,7 @@ def chart(days: Sequence[Day]) -> dict[str, Any] | None:
         return None
     bottom = min(min(d.low if d.low is not None else d.percent or 0 for d in kept), 90.0)
     floor = max(0.0, 10 * (bottom // 10))
-    step = (CHART_WIDTH - LEFT - 12) / max(1, len(kept) - 1)
+    step = (CHART_WIDTH - LEFT - 24) / max(1, len(kept) - 1)
     inside = CHART_HEIGHT - BOTTOM - TOP
 
     def y(value: float) -> float:
