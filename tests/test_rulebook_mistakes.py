@@ -1,6 +1,8 @@
 """Sixty seeded mistakes: each refused before anything is judged, with line and nearest name."""
 
 import json
+import random
+import re
 from pathlib import Path
 
 import pytest
@@ -91,7 +93,7 @@ MISTAKES = [
     ),
     ("no name", "rulebook: seeded\n", "", 0, "'rulebook' is missing"),
     ("version", 'version: "1"', "version: [1]", 0, "valid string"),
-    ("unquoted version", 'version: "1"', "version: 1.0", 0, "valid string"),
+    ("unquoted version", 'version: "1"', "version: 1.0", 0, 'in quotes: "1.0"'),
     ("language", "languages: [en, zh]", "languages: [en, zz]", 0, "unknown language 'zz'"),
     ("no languages", "languages: [en, zh]", "languages: []", 0, "at least 1"),
     ("option value", "value: long}", "value: lang}", 0, "'lang' is none of"),
@@ -339,6 +341,40 @@ def test_all_mistakes_come_at_once_and_in_order(tmp_path):
         "longest_silences",
     ]
     assert [mistake.line for mistake in mistakes] == sorted(mistake.line for mistake in mistakes)
+
+
+UNREADABLE = {"tab", "open list", "yaml tag", "no rules", "duplicate key"}
+"""Mistakes of YAML itself, after which nothing else can be told, or of a whole part."""
+
+
+def apart(case, other):
+    """Say whether two mistakes can be seeded together: neither touches what the other does."""
+    spans = [(GOOD.index(old), GOOD.index(old) + len(old)) for _, old, *_ in (case, other)]
+    (a, b), (c, d) = spans
+    return b <= c or d <= a
+
+
+def pairs():
+    cases = [case for case in MISTAKES if case[0] not in UNREADABLE]
+    draw = random.Random(4)
+    return [
+        (case, other)
+        for case in cases
+        for other in draw.sample([one for one in cases if apart(case, one)], 2)
+    ]
+
+
+@pytest.mark.parametrize(("case", "other"), pairs(), ids=lambda case: case[0].replace(" ", "-"))
+def test_two_mistakes_are_told_at_once(tmp_path, case, other):
+    text = GOOD
+    for _, old, new, *_ in sorted((case, other), key=lambda one: -GOOD.index(one[1])):
+        at = GOOD.index(old)
+        text = text[:at] + new + text[at + len(old) :]
+    file = tmp_path / "two.yaml"
+    file.write_text(text, encoding="utf-8")
+    _, mistakes = read(file)
+    for message in (case[-1], other[-1]):
+        assert any(re.search(message, one.message) for one in mistakes), list(map(str, mistakes))
 
 
 def test_included_files_name_their_own_lines(tmp_path):

@@ -111,6 +111,8 @@ def explain(error: Any, data: Any) -> tuple[Path_, bool, str]:
             f"{got!r} is not one of {', '.join(choices)}{nearest(str(got), choices)}",
         )
     message = message.removeprefix("Value error, ")
+    if kind == "string_type" and isinstance(got, int | float) and not isinstance(got, bool):
+        return path, False, f'{got} is read as a number; write it in quotes: "{got}"'
     if kind != "value_error":
         message = message.replace("Input should", "should").replace("Tuple", "The list")
         message = message.replace("valid tuple", "list").replace("dictionary", "mapping")

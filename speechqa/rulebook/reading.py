@@ -6,7 +6,8 @@ are read beside the file that names them. A rulebook with one mistake judges not
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from speechqa.rulebook import kept
 from speechqa.rulebook.book import Rulebook, RulebookForm
 from speechqa.rulebook.checks import Known, check_form
 from speechqa.rulebook.mistakes import data_path, explain
+from speechqa.rulebook.rules import KINDS
+from speechqa.rulebook.salvage import salvage
 from speechqa.rulebook.yaml_text import Document, Mistake, Path_, read_yaml
 from speechqa.settings import RulebookSettings
 
@@ -215,7 +218,7 @@ class _Reader:
         try:
             form = RulebookForm.model_validate(self.data)
         except ValidationError as error:
-            items = error.errors()
+            items = [*error.errors(), *_under_meant_kinds(self.data)]
             for item in items:
                 if not (item["type"] == "too_short" and self.data.get(str(item["loc"][-1]))):
                     self._note(*explain(item, self.data))
@@ -227,42 +230,34 @@ class _Reader:
 
     def _check_what_is_left(self, items: Sequence[Any]) -> None:
         """Check names and patterns of what is well formed, beside what is broken."""
-        left, kept = without_broken(self.data, [tuple(item["loc"]) for item in items])
+        left = salvage(self.data, [tuple(item["loc"]) for item in items])
         try:
-            form = RulebookForm.model_validate(left)
+            form = RulebookForm.model_validate(left.data)
         except ValidationError:
             return
         for path, message in check_form(form, Known.of_data(self.data)):
-            if path[0] in kept:
-                path = (path[0], kept[str(path[0])][int(path[1])], *path[2:])
-            self._note(data_path(path, self.data), False, message)
+            self._note(data_path(left.written_at(path), self.data), False, message)
 
 
-def without_broken(
-    data: Mapping[str, Any], places: Sequence[tuple[Any, ...]]
-) -> tuple[dict[str, Any], dict[str, list[int]]]:
-    """Return the data without the entries that hold a mistake.
+def _under_meant_kinds(data: dict[str, Any]) -> list[Any]:
+    """Return the mistakes in rules of a misspelt kind, read as the nearest kind.
 
-    Returns
-    -------
-    The data that is left, and for each list of it the old numbers of its items.
-
-    Examples
-    --------
-    >>> without_broken({"rules": ["a", "b"], "x": 1}, [("rules", 0, "id"), ("x",)])
-    ({'rules': ['b']}, {'rules': [1]})
+    Without a kind nothing else in a rule can be told to be wrong.
     """
-    broken = {place[:2] for place in places}
-    left: dict[str, Any] = {}
-    kept: dict[str, list[int]] = {}
-    for key, value in data.items():
-        if (key,) in broken:
-            continue
-        if isinstance(value, list) and key in {"rules", "allow_list"}:
-            kept[key] = [at for at in range(len(value)) if (key, at) not in broken]
-            left[key] = [value[at] for at in kept[key]]
-        elif isinstance(value, dict) and key in {"words", "options", "slots"}:
-            left[key] = {name: item for name, item in value.items() if (key, name) not in broken}
-        else:
-            left[key] = value
-    return left, kept
+    rows = data.get("rules")
+    if not isinstance(rows, list):
+        return []
+    meant = {}
+    for at, row in enumerate(rows):
+        kind = row.get("kind") if isinstance(row, dict) else None
+        near = get_close_matches(str(kind), list(KINDS), n=1, cutoff=0.5)
+        if kind not in KINDS and near:
+            meant[at] = row | {"kind": near[0]}
+    if not meant:
+        return []
+    changed = [meant.get(at, row) for at, row in enumerate(rows)]
+    try:
+        RulebookForm.model_validate(data | {"rules": changed})
+    except ValidationError as error:
+        return [one for one in error.errors() if one["loc"][:2] in {("rules", at) for at in meant}]
+    return []
