@@ -122,12 +122,13 @@ class WhisperEngine:
 
     def features(self, jobs: Sequence[SpeechJob], items: Sequence[Item]) -> FloatArray:
         """Return the features of windows of one length, shape (windows, mel bands, frames)."""
-        return np.stack([self._features(jobs[item.job], item) for item in items])
-
-    def _features(self, job: SpeechJob, item: Item) -> FloatArray:
-        samples = window_samples(job, item.window)
-        mel = log_mel(samples, native_rate(job.rate_hz), self.mel_filters)
-        return padded_features(mel, item.frames)
+        out = np.zeros((len(items), len(self.mel_filters), items[0].frames), np.float32)
+        for item, row in zip(items, out, strict=True):
+            job = jobs[item.job]
+            samples = window_samples(job, item.window)
+            mel = log_mel(samples, native_rate(job.rate_hz), self.mel_filters)
+            padded_features(mel, item.frames, out=row)
+        return out
 
     def _batches(self, items: Iterable[Item]) -> list[list[Item]]:
         return batches(items, most=self.device.decode_batch, workers=self.device.workers)
