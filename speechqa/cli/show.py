@@ -42,9 +42,9 @@ def show(
         from speechqa.cli.picture import draw_picture
 
         draw_picture(facts, judged, plot)
-        return
     if as_json:
         print_json(call_document(facts, judged))
+    if as_json or plot is not None:
         return
     console = page()
     for part in parts(facts, judged, width=console.width):

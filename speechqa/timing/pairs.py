@@ -1,24 +1,23 @@
 """Gaps and overlaps of two parties, of many calls at once, and nothing else.
 
-For those who need only these: exports, comparisons, other thresholds. Measures use the same
-merge with holds and settings on top.
+For those who need only these: exports, comparisons, other thresholds. Of both parties together at
+most two talkspurts are open at any instant, so all starts in order and all ends in order tell
+everything: if the end before the k-th start is later than it, the two enclose an overlap, if it
+is earlier, a gap. Which end belongs to which start need not be known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from speechqa.intervals import IntArray, Ragged
-from speechqa.timing.lanes import Clock, latest_before, lay_lanes, sort_with_place
 
 BLOCK_TALKSPURTS = 32_768
 BLOCK_CALLS = 8192
-"""13 bits of call, 32 of time and up to 18 of length (4 minutes) fill a key."""
-
-_TIME_BITS, _KEY_BITS = 32, 63
 
 
 def gaps_and_overlaps(agent: Ragged, customer: Ragged) -> tuple[Ragged, Ragged]:
@@ -70,47 +69,48 @@ def _block(
     agent: Ragged, customer: Ragged, lists: list[NDArray[np.int32]], filled: list[int]
 ) -> tuple[IntArray, IntArray]:
     """Append the gaps and overlaps of a block to `lists`, and return their offsets."""
-    start, end = _merged(agent, customer)
-    reach = latest_before(start, end)
-    free = start - reach
+    starts, ends, bits = _sorted_edges(agent, customer)
+    start, end_before = starts[1:], ends[:-1]
+    free = start - end_before
     offsets = agent.offsets - agent.offsets[0] + customer.offsets - customer.offsets[0]
-    free[offsets[:-1][offsets[1:] > offsets[:-1]]] = 0
+    first = offsets[:-1][offsets[1:] > offsets[:-1]]
+    free[first[1:] - 1] = 0
     gap, overlap = np.flatnonzero(free > 0), np.flatnonzero(free < 0)
     rows = (slice(filled[0], filled[0] + len(gap)), slice(filled[1], filled[1] + len(overlap)))
-    # Writing into 32 bits drops the call, which lies above them, and leaves the call's own ms.
-    lists[0][rows[0]] = reach.take(gap, mode="clip")
-    lists[1][rows[0]] = start.take(gap, mode="clip")
-    lists[2][rows[1]] = start.take(overlap, mode="clip")
-    lists[3][rows[1]] = np.minimum(end, reach).take(overlap, mode="clip")
-    return np.searchsorted(gap, offsets), np.searchsorted(overlap, offsets)
+    # The call lies above the bits of time; what is left is the call's own ms.
+    own = starts.dtype.type((1 << bits) - 1)
+    for into, edge, which in (
+        (lists[0][rows[0]], end_before, gap),
+        (lists[1][rows[0]], start, gap),
+        (lists[2][rows[1]], start, overlap),
+        (lists[3][rows[1]], end_before, overlap),
+    ):
+        np.bitwise_and(edge.take(which, mode="clip"), own, out=into, casting="unsafe")
+    return np.searchsorted(gap, offsets - 1), np.searchsorted(overlap, offsets - 1)
 
 
-def _merged(agent: Ragged, customer: Ragged) -> tuple[IntArray, IntArray]:
-    """Return starts and ends of both parties on one clock, in order of start.
+def _sorted_edges(agent: Ragged, customer: Ragged) -> tuple[NDArray[Any], NDArray[Any], int]:
+    """Return all starts and all ends in order, call above time, and the bits of time.
 
-    The length of each talkspurt rides in the low bits of its key through the sort.
+    Numbers of 32 bits, where call and time fit into them, sort in half the time of 64.
     """
-    lanes = [lane for lane in (agent, customer) if lane.count]
-    rows = [slice(lane.offsets[0], lane.offsets[-1]) for lane in lanes]
-    starts = [lane.start[row] for lane, row in zip(lanes, rows, strict=True)]
-    lengths = [lane.end[row] - start for lane, row, start in zip(lanes, rows, starts, strict=True)]
-    bits = int(max((length.max() for length in lengths), default=0)).bit_length()
-    if len(agent).bit_length() + _TIME_BITS + bits > _KEY_BITS:
-        clock = Clock(len(agent), _TIME_BITS)
-        all_starts, all_ends = lay_lanes(agent, customer, clock)
-        merged, place = sort_with_place(all_starts, clock)
-        return merged, all_ends[place]
-    key = np.empty(sum(lane.count for lane in lanes), dtype=np.int64)
-    base = np.arange(len(agent), dtype=np.int64) << (_TIME_BITS + bits)
-    row = 0
-    for lane, start, length in zip(lanes, starts, lengths, strict=True):
-        part = key[row : row + lane.count]
-        np.left_shift(start, bits, out=part, dtype=np.int64)
-        part += length
-        part += np.repeat(base, np.diff(lane.offsets))
-        row += lane.count
-    key.sort(kind="stable")
-    length = key & ((1 << bits) - 1)
-    key >>= bits
-    length += key
-    return key, length
+    lanes = [
+        (slice(lane.offsets[0], lane.offsets[-1]), lane) for lane in (agent, customer) if lane.count
+    ]
+    latest = max((int(lane.end[rows].max()) for rows, lane in lanes), default=0)
+    bits = (latest + 1).bit_length()
+    wide = len(agent).bit_length() + bits > 31
+    base: NDArray[Any] = np.arange(len(agent), dtype=np.int64 if wide else np.int32)
+    base <<= bits
+    bases = [np.repeat(base, np.diff(lane.offsets)) for _, lane in lanes]
+    edges = []
+    for side in ("start", "end"):
+        key = np.concatenate(
+            [getattr(lane, side)[rows] for rows, lane in lanes] or [base[:0]],
+            dtype=base.dtype,
+            casting="unsafe",
+        )
+        key += np.concatenate(bases or [base[:0]])
+        key.sort()
+        edges.append(key)
+    return edges[0], edges[1], bits
