@@ -139,18 +139,28 @@ def main() -> None:
             for i in range(12)
         ]
         server = Server(options.store)
-        alone, loaded = [batch(options.store, folders.pop())], []
-        cpu, _ = server.usage()
-        people = clicks(server, options, Path(made) / "load")
-        start = time.perf_counter()
+        try:
+            report(server, folders, options, Path(made) / "load")
+        finally:
+            server.stop()
+
+
+def report(server: Server, folders: list[Path], options: argparse.Namespace, stem: Path) -> None:
+    """Let the batch run alone and under load in turn, and print what came of it."""
+    alone, loaded = [batch(options.store, folders.pop())], []
+    cpu, _ = server.usage()
+    people = clicks(server, options, stem)
+    start = time.perf_counter()
+    try:
         time.sleep(6)  # until all have come
-        while time.perf_counter() - start < options.seconds - 15 and folders:
+        while time.perf_counter() - start < options.seconds - 8 and len(folders) > 1:
             loaded.append(batch(options.store, folders.pop()))
         people.wait()
-        used, held = server.usage()
-        alone.append(batch(options.store, folders.pop()) if folders else alone[0])
-        server.stop()
-        table(Path(made) / "load")
+    finally:
+        people.terminate()
+    used, held = server.usage()
+    alone.append(batch(options.store, folders.pop()))
+    table(stem)
     rate = (used - cpu) / options.seconds
     slower = median(loaded) / median(alone) - 1
     print(

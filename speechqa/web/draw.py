@@ -15,7 +15,7 @@ from speechqa.web.figures import Day
 
 WAVE_COLUMNS = 1000
 CHART_WIDTH, CHART_HEIGHT = 720, 180
-LEFT, BOTTOM, TOP = 34, 22, 8
+LEFT, BOTTOM, TOP = 44, 24, 14
 
 
 def sparkline(days: Sequence[Day], *, width: int = 96, height: int = 22) -> dict[str, Any] | None:
