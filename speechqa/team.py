@@ -7,8 +7,10 @@ is "not applicable" with the reason, never a fault.
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
+from typing import Any
 
 from speechqa.errors import InputMissing, UsageError
 from speechqa.rulebook import Rulebook
@@ -47,28 +49,57 @@ def call_rows(store: Store) -> list[dict[str, str]]:
 
 
 def read_cases(path: str) -> list[dict[str, str]]:
-    """Return the rows of a case CSV (UTF-8), one mapping of column to text each."""
+    """Return the rows of a case CSV (UTF-8), one mapping of column to text each.
+
+    A text in quotes may hold commas and line breaks; lines without any value are passed over.
+
+    Raises
+    ------
+    InputMissing
+        There is no such file.
+    UsageError
+        It is not UTF-8, no CSV, or its header leaves a column without a name or names one twice.
+    """
     try:
-        text = Path(path).read_text("utf-8-sig")
+        text = Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise InputMissing(f"{path}: {error.strerror}", hint="check the path") from None
     except UnicodeDecodeError as error:
         raise UsageError(
             f"{path}: not UTF-8 (byte {error.start})", hint="save the file as CSV UTF-8"
         ) from None
-    reader = csv.DictReader(text.splitlines(), strict=True)
-    if not reader.fieldnames or not all(name.strip() for name in reader.fieldnames):
-        raise UsageError(f"{path}, line 1: every column needs a name", hint="add a header line")
+    return _rows(path, csv.reader(io.StringIO(text, newline=""), strict=True))
+
+
+def _rows(path: str, reader: Any) -> list[dict[str, str]]:
     try:
-        rows = list(reader)
+        columns = _header(path, next(reader, []))
+        made = []
+        for row in reader:
+            if len(row) != len(columns) and any(row):
+                raise UsageError(
+                    f"{path}, line {reader.line_num}: {len(columns)} columns expected, "
+                    f"got {len(row)}",
+                    hint="quote texts that hold a comma",
+                )
+            if any(row):
+                values = (value.strip() for value in row)
+                made.append(dict(zip(columns, values, strict=True)))
     except csv.Error as error:
         raise UsageError(
             f"{path}, line {reader.line_num}: {error}", hint="correct the quotes of that line"
         ) from None
-    for number, row in enumerate(rows, 2):
-        if None in row or None in row.values():
-            raise UsageError(
-                f"{path}, line {number}: {len(reader.fieldnames)} columns expected",
-                hint="quote texts that hold a comma",
-            )
-    return [{name.strip(): value.strip() for name, value in row.items()} for row in rows]
+    return made
+
+
+def _header(path: str, names: list[str]) -> list[str]:
+    columns = [name.strip() for name in names]
+    if not all(columns) or not columns:
+        raise UsageError(f"{path}, line 1: every column needs a name", hint="add a header line")
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice:
+        raise UsageError(
+            f"{path}, line 1: column {twice[0]!r} stands there twice",
+            hint="rename or delete one: figures would be made from the last alone",
+        )
+    return columns

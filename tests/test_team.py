@@ -73,6 +73,9 @@ def test_the_scorecard_prints_the_team_rules_that_apply(store, capsys):
         (b"a,b\n1,2,3\n", "line 2: 2 columns expected"),
         (b"a,b\n1\n", "line 2: 2 columns expected"),
         (b"a,b\n\xff\xfe,1\n", "not UTF-8"),
+        (b"a,b,a\n1,2,3\n", "column 'a' stands there twice"),
+        (b'a,b\n1,"x\ny"\n2\n', "line 4: 2 columns expected, got 1"),
+        (b'a,b\n1,"x\n', "line 2: unexpected end of data"),
     ],
 )
 def test_a_case_file_that_is_wrong_is_named_with_its_line(tmp_path, text, what):
@@ -80,6 +83,15 @@ def test_a_case_file_that_is_wrong_is_named_with_its_line(tmp_path, text, what):
     file.write_bytes(text)
     with pytest.raises(UsageError, match=what):
         read_cases(str(file))
+
+
+def test_a_quoted_text_of_a_case_may_hold_commas_and_line_breaks(tmp_path):
+    file = tmp_path / "cases.csv"
+    file.write_bytes(b'\xef\xbb\xbfcase,text\r\n1," first, line\r\nsecond"\r\n\r\n2,x\r\n')
+    assert read_cases(str(file)) == [
+        {"case": "1", "text": "first, line\r\nsecond"},
+        {"case": "2", "text": "x"},
+    ]
 
 
 def test_a_case_file_that_is_missing_is_named():
