@@ -48,5 +48,5 @@ def agrees(samples: FloatArray, span: IntervalArray) -> bool:
     """
     start, end = int(span[0]), int(span[1])
     first = max(start - _WARM_UP, 0)
-    found = probabilities(samples[first:end])[(start - first) // _CHUNK_AT_8K :]
+    found = probabilities(samples[first:end])[-(-(start - first) // _CHUNK_AT_8K) :]
     return bool(np.any(found > _SPEECH))
