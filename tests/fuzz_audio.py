@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from speechqa.settings import Settings
 
 HANG_S = 60.0
+START_S = 600.0
+"""What a worker may take to import everything, on a machine with much else to do."""
 MEMORY_BYTES = 3 << 30
 
 
@@ -206,7 +208,7 @@ def _follow(command: list[str], tally: Tally) -> tuple[int | None, str | None]:
     assert process.stdout is not None
     current: int | None = None
     waiting = b""
-    deadline = time.monotonic() + HANG_S
+    deadline = time.monotonic() + START_S
     while True:
         ready, _, _ = select.select([process.stdout], [], [], max(0, deadline - time.monotonic()))
         if not ready:

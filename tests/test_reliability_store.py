@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -15,9 +16,10 @@ from speechqa.cli import run as command
 from speechqa.errors import StoreError
 from speechqa.faults import POISON
 from speechqa.pipeline.textless import BLANK
-from speechqa.store import open_store
+from speechqa.store import open_store, upkeep
 from speechqa.store.check import check
 from speechqa.store.disk import disk_error
+from speechqa.store.integrity import integrity
 from tests.conftest import ROOT
 from tests.nights import canonical, cut, run_night
 from tests.torture.inline import Inline
@@ -119,6 +121,89 @@ def test_a_file_in_motion_is_deferred_and_scored_by_the_next_run(
     run_night([inbox / "a.wav", inbox / "b.wav"], tmp_path / "store", **FAST)
     run_night([inbox / "a.wav", inbox / "b.wav"], tmp_path / "calm", **FAST)
     assert canonical(tmp_path / "store") == canonical(tmp_path / "calm")
+
+
+@pytest.fixture
+def five(calls, tmp_path):
+    (tmp_path / "in").mkdir()
+    for place, name in enumerate("abcde"):
+        cut(calls[place], tmp_path / "in" / f"{name}.wav", start_s=2, seconds=1.5)
+    return tmp_path / "in"
+
+
+def test_an_early_interrupt_keeps_what_is_done_and_status_names_the_rest(
+    inline, five, tmp_path, monkeypatch, capsys
+):
+    def interrupted(*_):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module.Progress, "advance", interrupted)
+        report = run_night([five], tmp_path / "store", **FAST)
+    assert report.exit_code == 130
+    assert report.equation == "5 found = 1 scored + 4 pending"  # the first groups are small
+    told = integrity(open_store(str(tmp_path / "store")))
+    assert (told.found, told.counts["scored"], told.counts["pending"]) == (5, 1, 4)
+    assert [os.path.basename(path) for path in told.pending] == [f"{n}.wav" for n in "bcde"]
+    assert command(["status", "--store", str(tmp_path / "store")]) == 0
+    shown = capsys.readouterr().out
+    assert "5 found = 1 scored + 4 pending" in shown
+    assert "e.wav" in shown
+    run_night([five], tmp_path / "store", **FAST)
+    assert integrity(open_store(str(tmp_path / "store"))).pending == ()
+
+
+def test_status_knows_what_a_killed_run_did_not_come_to(
+    inline, five, tmp_path, monkeypatch, capsys
+):
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(local.LocalExecutor, "process", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_night([five], tmp_path / "store", **FAST)
+    told = integrity(open_store(str(tmp_path / "store")))
+    assert told.counts["pending"] == 5
+    assert command(["status", "--store", str(tmp_path / "store")]) == 0
+    assert "has not ended" in capsys.readouterr().out
+
+
+def test_a_finished_call_is_committed_while_a_long_one_goes_on(inline, five, tmp_path, monkeypatch):
+    stored = []
+    real = Inline.results
+
+    def slow(self):
+        if self.tasks and "b.wav" in self.tasks[0].calls[0].source.path and len(stored) < 3:
+            table = open_store(str(tmp_path / "store")).read("recordings", ["path"])
+            stored.append(table.num_rows)
+            return
+        yield from real(self)
+
+    monkeypatch.setattr(Inline, "results", slow)
+    monkeypatch.setattr(run_module, "COMMIT_SECONDS", 0.0)
+    run_night([five], tmp_path / "store", **FAST)
+    assert stored == [1, 1, 1]
+
+
+def test_a_run_joins_the_small_files_that_its_commits_left(inline, five, tmp_path, monkeypatch):
+    monkeypatch.setattr(upkeep, "SMALL_FILES", 3)
+    monkeypatch.setattr(run_module, "COMMIT_SECONDS", 0.0)
+    run_night([five], tmp_path / "store", **FAST)
+    store = open_store(str(tmp_path / "store"))
+    assert len(store.open_table("recordings").file_uris()) == 1
+    assert store.read("recordings", ["key"]).num_rows == 5
+    run_night([five], tmp_path / "calm", **FAST)
+    assert canonical(tmp_path / "store") == canonical(tmp_path / "calm")
+
+
+def test_small_files_that_cannot_be_joined_cost_a_line_and_not_the_night(
+    inline, five, tmp_path, monkeypatch
+):
+    def fails(_):
+        raise StoreError("no space")
+
+    monkeypatch.setattr(run_module, "tidy", fails)
+    assert run_night([five], tmp_path / "store", **FAST).equation == "5 found = 5 scored"
 
 
 def test_a_renamed_file_is_known_by_its_bytes(inline, inbox, tmp_path):

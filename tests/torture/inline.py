@@ -28,6 +28,7 @@ class Inline:
     count: int
     patience: Callable[[Any], float]
     memory_bytes: int | None = None
+    environment: Callable[[], Any] | None = None
     tasks: list[Any] = field(default_factory=list)
     _work: Any = None
 
