@@ -96,6 +96,17 @@ class Oracle:
                     found.append((low, high, ("inferred", "speech of both", sure)))
         return found
 
+    def manners(self, start, end):
+        call, rule = self.call, self.set
+        if call.words is None and not call.announcements and not call.returns:
+            return None, None
+        asked = range(start - rule.hold_phrase_ms, start + rule.phrase_snap_ms + 1)
+        after = range(end, end + rule.hold_return_ms + 1)
+        return (
+            any(at in asked for at in call.announcements),
+            any(at in after for at in call.returns),
+        )
+
     # gaps
 
     def around(self, start, end):
@@ -291,7 +302,8 @@ class Oracle:
                 found.append(("backchannel", p, us, ue, ()))
             elif kind in ("successful", "failed"):
                 found.append(("interruption", p, us, min(ue, ve), (kind == "successful",)))
-        found += [("hold", "agent", start, end, why) for start, end, why in self.holds]
+        for start, end, why in self.holds:
+            found.append(("hold", "agent", start, end, (*why, *self.manners(start, end))))
         for p in PARTIES:
             found += self.pace_events(p)
         return sorted(found, key=repr)

@@ -169,7 +169,25 @@ def test_a_hold_from_metadata_is_neither_live_nor_silent():
         "source": "metadata",
         "ended_by": None,
         "confidence": 1.0,
+        "announced": None,
+        "thanked": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("asked", "back", "manners"),
+    [
+        ([4000], [30_000], (True, True)),
+        ([4000], [], (True, False)),
+        ([], [30_000], (False, True)),
+        ([500_000], [500_000], (False, False)),
+    ],
+)
+def test_a_hold_tells_whether_it_was_announced_and_ended_with_thanks(asked, back, manners):
+    call = {"agent": [(0, 4000), (29_500, 32_000)], "customer": [(1000, 2000)]}
+    found = measured(**call, holds=[(5000, 29_000)], announcements=asked, returns=back)
+    detail = next(e for e in found.events(0) if e["kind"] == "hold")["detail"]
+    assert (detail["announced"], detail["thanked"]) == manners
 
 
 HELD = {"agent": [(0, 2000), (20_000, 21_000)], "customer": [(2000, 2500), (40_000, 41_000)]}

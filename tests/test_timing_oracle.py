@@ -123,7 +123,7 @@ def events_of(measured, call):
         more = {
             "silence": ("before", "after", "announced"),
             "interruption": ("successful",),
-            "hold": ("source", "ended_by", "confidence"),
+            "hold": ("source", "ended_by", "confidence", "announced", "thanked"),
         }.get(event["kind"], ())
         found.append(
             (

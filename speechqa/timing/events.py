@@ -18,7 +18,7 @@ from speechqa.timing.batch import CallBatch
 from speechqa.timing.call import PARTIES, Layout
 from speechqa.timing.facts import Facts
 from speechqa.timing.gaps import Gaps
-from speechqa.timing.holds import CONFIDENCE, METADATA, Holds
+from speechqa.timing.holds import CONFIDENCE, METADATA, UNKNOWN, Holds
 from speechqa.timing.lanes import Clock
 from speechqa.timing.overlaps import BACKCHANNEL, FAILED, SUCCESSFUL, Overlaps
 from speechqa.timing.rates import Windows, window_spans
@@ -159,12 +159,16 @@ def hold_rows(holds: Holds, clock: Clock, call: int) -> list[Event]:
                 "source": "metadata" if evidence == METADATA else "inferred",
                 "ended_by": None if evidence == METADATA else HOLD_SOURCES[evidence],
                 "confidence": CONFIDENCE[evidence],
+                "announced": None if announced == UNKNOWN else bool(announced),
+                "thanked": None if thanked == UNKNOWN else bool(thanked),
             },
         )
-        for start, end, evidence in zip(
+        for start, end, evidence, announced, thanked in zip(
             holds.start[rows].tolist(),
             holds.end[rows].tolist(),
             holds.evidence[rows].tolist(),
+            holds.announced[rows].tolist(),
+            holds.thanked[rows].tolist(),
             strict=True,
         )
     ]

@@ -18,20 +18,34 @@ from speechqa.intervals import IntArray
 from speechqa.settings import TimingSettings
 from speechqa.timing.batch import CallBatch
 from speechqa.timing.call import AGENT, CUSTOMER, Layout
-from speechqa.timing.lanes import BoolArray, Lanes
+from speechqa.timing.lanes import BoolArray, Clock, Lanes
 
 METADATA, RETURN_PHRASE, BOTH_SPEAK, CUSTOMER_TALKS = 0, 1, 2, 3
 CONFIDENCE = (1.0, 0.9, 0.6, 0.3)
 
 
+UNKNOWN = -1
+
+
 @dataclass(frozen=True, eq=False)
 class Holds:
-    """Holds inside the conversations of a block, on its clock, sorted and disjoint per call."""
+    """Holds inside the conversations of a block, on its clock, sorted and disjoint per call.
+
+    Parameters
+    ----------
+    evidence
+        `METADATA`, `RETURN_PHRASE`, `BOTH_SPEAK` or `CUSTOMER_TALKS`.
+    announced, thanked
+        Whether a hold phrase of the agent ends shortly before, and a return phrase (thanks or an
+        apology for the wait) comes shortly after; `UNKNOWN` without words.
+    """
 
     offsets: IntArray
     start: IntArray
     end: IntArray
     evidence: NDArray[np.int8]
+    announced: NDArray[np.int8]
+    thanked: NDArray[np.int8]
 
 
 def find_holds(
@@ -51,7 +65,25 @@ def find_holds(
         start, end = np.maximum(start, first[call]), np.minimum(end, last[call])
         keep = start < end
         start, end, evidence = start[keep], end[keep], evidence[keep]
-    return Holds(lanes.clock.offsets(start), start, end, evidence)
+    manners = _manners(batch, lanes.clock, start, end, settings)
+    return Holds(lanes.clock.offsets(start), start, end, evidence, *manners)
+
+
+def _manners(
+    batch: CallBatch, clock: Clock, start: IntArray, end: IntArray, settings: TimingSettings
+) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    """Return whether each hold was announced, and ended with thanks or an apology."""
+    if len(start) == 0:
+        return np.zeros(0, dtype=np.int8), np.zeros(0, dtype=np.int8)
+    asked, returns = clock.lay_instants(batch.announcements), clock.lay_instants(batch.returns)
+    before = any_within(asked, start - settings.hold_phrase_ms, start + settings.phrase_snap_ms)
+    after = any_within(returns, end, end + settings.hold_return_ms)
+    phrases = np.diff(batch.announcements.offsets) + np.diff(batch.returns.offsets)
+    unheard = ~(batch.transcribed | (phrases > 0))[clock.call(start)]
+    return (
+        np.where(unheard, UNKNOWN, before).astype(np.int8),
+        np.where(unheard, UNKNOWN, after).astype(np.int8),
+    )
 
 
 def speech_between(lanes: Lanes, party: int, low: IntArray, high: IntArray) -> IntArray:
