@@ -1,9 +1,10 @@
 """Memory over one very long call, through the whole product: decode, line checks, speech, words.
 
-    python -m benchmarks.long_call [--hours 4]
+    python -m benchmarks.long_call [--hours 4] [--talk 1.0]
 
-A stereo telephone recording (8 kHz, u-law) is made by repeating the sample calls, and goes through
-what a worker does with a call, with the shipped model. Printed: the process's own resident memory
+A stereo telephone recording (8 kHz, u-law) is made by repeating the sample calls, with faint noise
+between them where less talk is asked for, and goes through what a worker does with a call, with
+the shipped model. Printed: the process's own resident memory
 before, at most while the call is prepared, at most while it is recognised, and the length of its
 samples as float32. Run it in a process of its own: what memory was used before counts.
 """
@@ -33,8 +34,9 @@ AUDIO = Path(__file__).resolve().parents[1] / "fixtures" / "audio"
 RATE = 8000
 
 
-def write_call(file: Path, hours: float) -> None:
-    """Write a stereo recording of `hours` from the sample calls, one after another."""
+def write_call(file: Path, hours: float, talk: float) -> None:
+    """Write a stereo recording of `hours`, of which `talk` (0 to 1) are sample calls."""
+    noise = np.random.default_rng(0)
     sources = sorted(AUDIO.glob("*.wav"))
     wanted = int(hours * 3600 * RATE)
     with soundfile.SoundFile(file, "w", RATE, 2, "ULAW") as out:
@@ -44,16 +46,21 @@ def write_call(file: Path, hours: float) -> None:
                 assert (rate, samples.shape[1]) == (RATE, 2)
                 out.write(samples[:wanted])
                 wanted -= len(samples[:wanted])
+                quiet = min(wanted, round(len(samples) * (1 / talk - 1)))
+                for minute in range(0, quiet, 60 * RATE):
+                    length = min(60 * RATE, quiet - minute)
+                    out.write(noise.normal(0, 20, (length, 2)).astype(np.int16))
+                wanted -= quiet
 
 
-def measure(hours: float) -> dict[str, Any]:
+def measure(hours: float, talk: float) -> dict[str, Any]:
     """Process one call of `hours`; return memory in MB and seconds."""
     settings = load_settings(run={"workers": 1}, asr={"threads": 1})
     work = make_worker(settings, "config", "run")
     marks: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "long.wav"
-        write_call(file, hours)
+        write_call(file, hours, talk)
         at = file.stat()
         source = Source(str(file), at.st_size, at.st_mtime_ns)
         task = CallTask(source, CallMetadata("long"))
@@ -83,10 +90,12 @@ def measure(hours: float) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--hours", type=float, default=4.0)
+    parser.add_argument("--talk", type=float, default=1.0, help="share of it that is calls")
     asked = parser.parse_args()
-    took = measure(asked.hours)
+    took = measure(asked.hours, asked.talk)
     print(
-        f"one stereo call of {asked.hours:g} h: {took['before_mb']:.0f} MB before, "
+        f"one stereo call of {asked.hours:g} h, {asked.talk:.0%} talk: "
+        f"{took['before_mb']:.0f} MB before, "
         f"{took['prepare_mb']:.0f} MB at most while prepared ({took['prepare_s']:.0f} s), "
         f"{took['transcribe_mb']:.0f} MB at most while recognised ({took['transcribe_s']:.0f} s, "
         f"{took['words']} words); its samples alone are {took['samples_mb']:.0f} MB"

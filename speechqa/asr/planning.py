@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from speechqa.asr.decoding import Row, join, rows_of
-from speechqa.asr.device import usable_cores
+from speechqa.asr.device import worker_processes
 from speechqa.asr.whisper import WhisperEngine
 from speechqa.settings import AsrSettings
 
@@ -160,8 +160,9 @@ def estimate(settings: AsrSettings, audio_s: float, *, channels: int = 2) -> Pla
     engine = load_engine(settings)
     if not isinstance(engine, WhisperEngine):
         return None
-    cores = usable_cores() if engine.device.kind == "cuda" else None
-    return plan(audio_s, costs=measure(engine), channels=channels, cores=cores)
+    # The process that feeds a GPU also decodes and finds the speech.
+    workers = worker_processes(settings, 0) if engine.device.kind == "cuda" else None
+    return plan(audio_s, costs=measure(engine), channels=channels, workers=workers)
 
 
 def measure(engine: WhisperEngine, *, fill: float | None = None) -> StageCosts:

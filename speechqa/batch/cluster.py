@@ -9,6 +9,7 @@ leaves its actor only when the call is committed.
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import socket
@@ -271,4 +272,5 @@ def _ray() -> Any:
             hint="pip install 'speechqa[ray]', or use --executor local",
         ) from None
     ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # the run tells how it goes on
     return ray
