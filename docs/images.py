@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import tour
 from rich.console import Console
 
 from speechqa.cli.scorecard import team
@@ -29,6 +30,7 @@ def main(store_uri: str) -> None:
         console.print(part)
     console.save_svg(str(HERE / "call.svg"), title=f"speechqa show {CALL}")
     plot_call(facts, judged, HERE / "call.png")
+    tour.main(store_uri)
 
 
 if __name__ == "__main__":

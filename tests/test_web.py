@@ -345,6 +345,16 @@ def test_the_team_page_ranks_from_ten_calls_and_shows_what_needs_attention(boss)
     assert "the worker died twice" in text
 
 
+def test_what_needs_attention_is_listed_with_agent_and_rule(boss):
+    text = boss.get("/attention/critical").text
+    assert "AnnaP" in text.split("<tbody>")[1]
+    assert "◆ No bare" in text
+    assert "Ben" not in text.split("<tbody>")[1]
+    assert "the worker died twice" in boss.get("/attention/quarantined").text
+    assert boss.get("/attention/critical?queue=sales").text.count("<tr>") == 1  # its head only
+    assert boss.get("/attention/anything").status_code == 404
+
+
 def test_filters_choose_calls_and_say_so_when_none_fits(boss):
     assert "Ben" not in boss.get("/?queue=billing").text.split("<tbody>")[1]
     assert "No judged call fits" in boss.get("/?since=2031-01-01").text

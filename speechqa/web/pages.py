@@ -161,8 +161,9 @@ class Pages:
         return str(known.severity) if known else ""
 
     def _read(self, picture: Snapshot, old: Snapshot | None) -> None:
-        """Read the words of new calls, so that no search waits for them."""
+        """Read the words and hits of new calls, so that neither search nor moments wait."""
         self._searcher.read(picture.calls)
+        self._desk.library.read_hits(picture.calls)
         if old is not None and NIGHT in old.kept:
             self._integrity(picture)
 
@@ -176,7 +177,6 @@ class Pages:
         for call in picture.calls[:1]:
             self._desk.library.assessment(call)
             self._desk.library.facts(call)
-            self._desk.library.hits([call])
 
     def night(self, request: Request) -> Response:
         """Show the integrity report: every recording accounted for."""

@@ -6,6 +6,7 @@ few seconds later. What people wrote themselves is seen at once.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import defaultdict
@@ -34,9 +35,11 @@ from speechqa.web.rows import (
     recorded_rows,
 )
 
+LOG = logging.getLogger(__name__)
 LOOK_S = 5.0
 """How often the store is asked for a new version."""
 KEPT_FIGURES = 400
+HITS = ("key", "hits")
 
 
 @dataclass(frozen=True)
@@ -145,10 +148,16 @@ class Library:
         """Return the hits of many calls as stored: key to JSON text."""
         wanted = [(call.judged_in, call.judged.place) for call in calls if call.judged is not None]
         found: dict[str, str] = {}
-        for rows, places in self._assessments.groups(wanted, ("key", "hits")):
+        for rows, places in self._assessments.groups(wanted, HITS):
             taken = rows.take(places)
             found |= zip(taken["key"].to_pylist(), taken["hits"].to_pylist(), strict=True)
         return found
+
+    def read_hits(self, calls: Iterable[Listed]) -> None:
+        """Read the hits of many calls ahead, so that nobody waits for them."""
+        wanted = [(call.judged_in, call.judged.place) for call in calls if call.judged is not None]
+        for _ in self._assessments.groups(wanted, HITS):
+            pass
 
     def words(self, calls: Iterable[Listed]) -> Iterator[tuple[str, pa.StructArray]]:
         """Yield the words of many calls: key, and one entry per word."""
@@ -169,7 +178,10 @@ class Library:
     def _renew_and_release(self) -> None:
         try:
             self._renew(prepared=True)
+        except Exception:  # e.g. a table that is just being replaced: the next look finds it
+            LOG.exception("the store could not be read anew; what was read before is shown")
         finally:
+            self._looked = time.monotonic()
             self._busy.release()
 
     def _renew(self, *, prepared: bool = False) -> None:
@@ -181,9 +193,16 @@ class Library:
             new = Snapshot(columns.calls, self._reviews_by_key(), columns)
             if prepared:
                 for prepare in self.prepare:
-                    prepare(new, old)
+                    self._ahead(prepare, new, old)
             self._made = new
         self._looked = time.monotonic()
+
+    def _ahead(self, prepare: Prepare, new: Snapshot, old: Snapshot | None) -> None:
+        """Prepare a picture; one that cannot be prepared is shown all the same, only later."""
+        try:
+            prepare(new, old)
+        except Exception:
+            LOG.exception("a page could not be made ahead")
 
     def _columns(self) -> Columns:
         judged: dict[str, tuple[Judged, str]] = {}
