@@ -1,6 +1,8 @@
+import itertools
 import json
 import os
 import stat
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,7 +18,7 @@ from speechqa.pipeline import CallFacts
 from speechqa.pipeline.assess import assess
 from speechqa.rulebook import load
 from speechqa.settings import load_settings
-from speechqa.store import open_store
+from speechqa.store import open_store, upkeep
 from speechqa.store.assessments import assessments_table
 from speechqa.store.check import check
 from speechqa.store.integrity import integrity
@@ -164,9 +166,16 @@ def has_canary(folder):
     return raw or any(CANARY in str(pq.read_table(file).to_pylist()) for file in files)
 
 
-def test_purging_a_caller_leaves_no_byte_of_a_canary(store):
+@pytest.mark.parametrize("history", ["as committed", "compacted", "joined and replaced"])
+def test_purging_a_caller_leaves_no_byte_of_a_canary(store, history, monkeypatch):
     store.commit_calls([facts(7, caller=CANARY, word=CANARY)])
     store.commit_calls([facts(8)])
+    if history == "compacted":
+        compact(store)
+    elif history != "as committed":
+        monkeypatch.setattr(upkeep, "SMALL_FILES", 1)
+        tidy(store)
+        store.commit_calls([facts(7, caller=CANARY, word=CANARY)])
     assert has_canary(store.uri)
     gone = purge(store, callers=[CANARY])
     assert gone.recordings == 1
@@ -254,6 +263,31 @@ def test_a_backup_is_a_store_of_its_own(calls, tmp_path):
     rows = backup(open_store(str(tmp_path / "store")), tmp_path / "copy")
     assert rows["recordings"] == rows["assessments"] == 2
     assert canonical(tmp_path / "copy") == canonical(tmp_path / "store")
+
+
+def test_a_backup_made_while_calls_are_committed_is_whole(store, tmp_path):
+    stop = threading.Event()
+
+    def commit():
+        own = open_store(store.uri)
+        for number in itertools.count(100):
+            if stop.is_set():
+                return
+            own.commit_calls([facts(number)])
+            own.commit_assessments(judged(facts(number)))
+
+    writer = threading.Thread(target=commit)
+    writer.start()
+    try:
+        copies = [tmp_path / f"copy{n}" for n in range(4)]
+        rows = [backup(store, copy)["recordings"] for copy in copies]
+    finally:
+        stop.set()
+        writer.join()
+    assert rows == sorted(rows)
+    for copy in copies:
+        faults = check(open_store(str(copy)))
+        assert {fault.kind for fault in faults} <= {"not-judged"}  # a call whose turn came next
 
 
 def test_what_a_run_writes_is_for_its_owner_only(calls, tmp_path, monkeypatch):
