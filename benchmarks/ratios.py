@@ -206,6 +206,7 @@ def draw(figures: Sequence[Figure], file: Path) -> None:
     axes.minorticks_off()
     axes.set_xlabel("times better than wanted (1: exactly as wanted)")
     axes.spines[["top", "right"]].set_visible(False)
+    mpl.rcParams["svg.fonttype"] = "none"
     canvas.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
 
 
