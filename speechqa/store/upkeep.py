@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from speechqa.errors import StoreError, UsageError
+from speechqa.errors import InputMissing, StoreError, UsageError
 from speechqa.store.commits import CONFIGURATION
 from speechqa.store.disk import disk_error, write_whole
 from speechqa.store.swaps import UNFINISHED, clear, swap
@@ -23,6 +24,9 @@ from speechqa.store.tables import TABLES, Store
 FILE_BYTES = 16 * 1024**2
 ROW_GROUP_CALLS = 128
 """Layout of a compacted table: to read one call costs at most this many."""
+
+RULEBOOKS = "rulebooks"
+"""Table of the rulebooks that calls were judged by; see `speechqa.store.rulebooks`."""
 
 ACCESS = "access.jsonl"
 """Where the pages note who saw what."""
@@ -137,6 +141,10 @@ def backup(store: Store, target: Path) -> dict[str, int]:
         table = store.read(name)
         write_deltalake(f"{target}/{name}", table, configuration=CONFIGURATION)
         rows[name] = table.num_rows
+    with suppress(InputMissing):  # a store from before rulebooks were kept
+        table = store.read(RULEBOOKS)
+        write_deltalake(f"{target}/{RULEBOOKS}", table)
+        rows[RULEBOOKS] = table.num_rows
     return rows
 
 
