@@ -97,7 +97,7 @@ def _sorted_edges(agent: Ragged, customer: Ragged) -> tuple[NDArray[Any], NDArra
     lanes = [
         (slice(lane.offsets[0], lane.offsets[-1]), lane) for lane in (agent, customer) if lane.count
     ]
-    latest = max((int(lane.end[rows].max()) for rows, lane in lanes), default=0)
+    latest = max((_latest_end(lane) for _, lane in lanes), default=0)
     bits = (latest + 1).bit_length()
     wide = len(agent).bit_length() + bits > 31
     base: NDArray[Any] = np.arange(len(agent), dtype=np.int64 if wide else np.int32)
@@ -114,3 +114,9 @@ def _sorted_edges(agent: Ragged, customer: Ragged) -> tuple[NDArray[Any], NDArra
         key.sort()
         edges.append(key)
     return edges[0], edges[1], bits
+
+
+def _latest_end(lane: Ragged) -> int:
+    """Return the latest end of a lane that is not empty: one of its calls' last ends."""
+    last = lane.offsets[1:][lane.offsets[1:] > lane.offsets[:-1]] - 1
+    return int(lane.end[last].max())
