@@ -211,12 +211,16 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", default="nothing,phrase,required,limit,weight")
     parser.add_argument("--rulebook", default="standard")
+    parser.add_argument("--store", help="folder to keep the calls in, filled when it is new")
     options = parser.parse_args()
     settings = load_settings(rules={"rulebook": options.rulebook})
     book = load(options.rulebook, settings.rules)
     with tempfile.TemporaryDirectory() as folder:
-        store = open_store(f"{folder}/store", create=True)
-        fill(store, book, options.calls, options.distinct, options.words)
+        path = Path(options.store or f"{folder}/store")
+        is_new = not path.exists()
+        store = open_store(str(path), create=True)
+        if is_new:
+            fill(store, book, options.calls, options.distinct, options.words)
         print(
             f"{options.calls} calls ({min(options.distinct, options.calls)} different) of about "
             f"{options.words} words, {len(book.call_rules)} rules, {options.workers} workers\n"

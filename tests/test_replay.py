@@ -4,6 +4,8 @@ import random
 import shutil
 from dataclasses import replace
 
+import numpy as np
+import pyarrow.compute as pc
 import pytest
 
 from benchmarks.reassess import sentences, synthetic_call, with_rule
@@ -11,7 +13,9 @@ from speechqa.batch import replay as replaying
 from speechqa.batch.differences import differences
 from speechqa.batch.judge import judge_missing, store_and_judge
 from speechqa.batch.replay import WHOLE, grouped
-from speechqa.batch.sieve import Sieve
+from speechqa.batch.sieve import Sieve, _Words
+from speechqa.phrases import Heard, Lexicon
+from speechqa.phrases.stream import PASSAGE_PAUSE_MS, UTTERANCE_PAUSE_MS
 from speechqa.pipeline.assess import assess
 from speechqa.pipeline.explain import explain_rule
 from speechqa.pipeline.replay import answers, uncharged
@@ -259,7 +263,19 @@ def test_the_sieve_answers_most_calls_unjudged_and_as_judging_does(judged, calls
         if sieved[call.key] is not None:
             known += 1
             assert list(sieved[call.key]) == uncharged(plain)
-    assert known > 10
+    assert known > 15
+
+
+def test_the_sieve_lays_text_out_as_a_stream_does(judged):
+    for block in recording_blocks(judged, set(judged.current(["key"])["key"].to_pylist())):
+        for call, lang in zip(facts_of_table(block), block["language"].to_pylist(), strict=True):
+            words = _Words(block.filter(pc.equal(block["key"], call.key)), lang or "en")
+            own = np.array([w.party == "agent" and not w.flag for w in call.words])
+            own &= words.says[words.code]
+            stream = Heard(call.words, lang or "en", Lexicon(lang or "en", {})).stream("agent")
+            if len(stream):
+                assert words._texts(own, PASSAGE_PAUSE_MS + 1) == [stream.passages.data]
+                assert words._texts(own, UTTERANCE_PAUSE_MS) == [stream.utterances.data]
 
 
 def test_a_sieve_lets_nothing_pass_that_is_found_by_likeness_or_by_sound(judged, tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from speechqa.rulebook import book, finders, quantities, read, rules, team
+from speechqa.rulebook import book, finders, quantities, read, rules, team, written
 from speechqa.rulebook.examples import run_examples
 from speechqa.rulebook.mistakes import model_keys
 
@@ -17,11 +17,11 @@ MODELS = [
     finders.Where,
     finders.WordForms,
     rules.Step,
-    rules.Turn,
-    rules.Dialogue,
-    rules.GivenEvent,
-    rules.Examples,
-    rules.Expected,
+    written.Turn,
+    written.Dialogue,
+    written.GivenEvent,
+    written.Examples,
+    written.Expected,
     quantities.Ramp,
     book.RulebookForm,
     book.Option,

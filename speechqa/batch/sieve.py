@@ -2,18 +2,17 @@
 
 Most rules are about words that were not said: on such calls their answer is known beforehand
 (`speechqa.rulebook.dormant`). What each party said is laid out as text for all calls of a block
-together, each distinct word normalised once, and one automaton over that text tells the calls in
-which a literal of the rules occurs. Only those are judged. The sieve may keep a call too many,
-never lose one: pauses are not seen here, and a call with anything out of the ordinary (flags,
-damage, swapped channels, an unheard party) is always kept.
+together, each distinct word normalised once, as `speechqa.phrases.Stream` lays it out call by call;
+one automaton over that text tells the calls in which a literal of the rules occurs, and the
+patterns are run on those. Only calls in which one matches are judged. The sieve may keep a call
+too many, never lose one: exceptions and scope are not seen here, and a call with anything out of
+the ordinary (flags, damage, swapped channels, an unheard party) is always kept.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,16 +20,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from speechqa.phrases import Lexicon
-from speechqa.phrases.normalise import join, tokens, uses_spaces
+from speechqa.phrases.normalise import join, tokens
+from speechqa.phrases.stream import PASSAGE_PAUSE_MS, UTTERANCE_PAUSE_MS
 from speechqa.rulebook import Rulebook, RuleResult
 from speechqa.rulebook.compiled import Plan
 
 Answers = tuple[RuleResult, ...]
+_APART_MS = 1 << 40
+
 DOUBTED = ("", "low-confidence")
 """Flags of the words that rules see, and of those that only cast doubt."""
-
-_BORDER = re.compile(r"\\[nrtfvxQC]|\n")
-_NO_BORDER = re.compile(r"\[\^\\[sn]\]")
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class Sieve:
         key = (lang, grade)
         if key not in self._ready:
             plan = self.book.compiled.plan(lang, grade)
-            self._ready[key] = None if _sees_borders(plan.lexicon) else _ready(plan)
+            self._ready[key] = _ready(plan)
         return self._ready[key]
 
 
@@ -106,15 +105,6 @@ def _ready(plan: Plan) -> Ready | None:
             for party, keys in dormant.lists:
                 lists[party] |= keys
     return Ready(tuple(answers), tuple((party, frozenset(k)) for party, k in lists.items()))
-
-
-def _sees_borders(lexicon: Lexicon) -> bool:
-    """Whether a pattern names what stands between lines, which the laid-out text lacks."""
-    for pattern in lexicon.patterns:
-        source = _NO_BORDER.sub("", pattern.source)
-        if _BORDER.search(source) or (r"\s" in source and not uses_spaces(lexicon.lang)):
-            return True
-    return False
 
 
 def _ordinary(block: pa.Table) -> NDArray[np.bool_]:
@@ -141,37 +131,38 @@ class _Words:
         lengths = np.asarray(pc.fill_null(pc.list_value_length(column), 0))
         self.row = np.repeat(np.arange(self.count), lengths)
         self.start = np.asarray(flat.field("start_ms"))
+        self.end = np.asarray(flat.field("end_ms"))
         self.party = flat.field("party")
         self.flag = flat.field("flag")
         coded = flat.field("text").dictionary_encode()
-        self.code = np.asarray(coded.indices)
+        self.code = np.asarray(coded.indices).astype(np.int64)
         self.vocabulary = [tokens(text, lang) for text in coded.dictionary.to_pylist()]
-        self.spelt = pa.array([join(parts, lang) for parts in self.vocabulary], pa.string())
         self.says = np.array([bool(parts) for parts in self.vocabulary], dtype=np.bool_)
+        spelt = [join(parts, lang) for parts in self.vocabulary]
+        glue = join(("", ""), lang)
+        lead = ("", glue, "\n")  # first in the call, within a line, first in a line
+        self.spelt = pa.array([before + word for before in lead for word in spelt], pa.binary())
 
     def quiet(self, party: str, lists: frozenset[int], lexicon: Lexicon) -> NDArray[np.bool_]:
         """Return the calls in which `party` was heard and can have said nothing of `lists`."""
         own = np.asarray(pc.equal(self.party, party), dtype=np.bool_)
         doubts = np.asarray(pc.is_in(self.flag, pa.array(DOUBTED)), dtype=np.bool_)
         trusted = np.asarray(pc.equal(self.flag, ""), dtype=np.bool_)
-        quiet = self._heard(own & trusted) & self._in_order(own & doubts)
+        if len(self.code):
+            own &= self.says[self.code]
+        quiet = self._any(own & trusted) & self._in_order(own & doubts)
         loud = self._openings(lexicon)
-        if loud is not None:
+        if loud is not None and len(self.code):
             quiet &= ~self._any(own & doubts & loud[self.code])
-        for place in self._loud(own & trusted, quiet, lists, lexicon):
-            quiet[place] = False
+        quiet[list(self._loud(own & trusted, quiet, lists, lexicon))] = False
         if not np.array_equal(doubts, trusted):
             doubtful = quiet & self._any(own & doubts & ~trusted)
-            for place in self._loud(own & doubts, doubtful, lists, lexicon):
-                quiet[place] = False
+            quiet[list(self._loud(own & doubts, doubtful, lists, lexicon))] = False
         return quiet
 
     def _any(self, words: NDArray[np.bool_]) -> NDArray[np.bool_]:
         found: NDArray[np.bool_] = np.bincount(self.row[words], minlength=self.count) > 0
         return found
-
-    def _heard(self, words: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        return self._any(words & self.says[self.code]) if len(self.code) else self._any(words)
 
     def _in_order(self, words: NDArray[np.bool_]) -> NDArray[np.bool_]:
         row, start = self.row[words], self.start[words]
@@ -194,19 +185,29 @@ class _Words:
         lists: frozenset[int],
         lexicon: Lexicon,
     ) -> Iterator[int]:
-        """Yield the calls of `among` in whose text a literal of `lists` occurs."""
-        for place, text in self._texts(words & among[self.row]):
-            if not lists.isdisjoint(lexicon.lists_in(text)):
-                yield place
-
-    def _texts(self, words: NDArray[np.bool_]) -> Iterator[tuple[int, bytes]]:
-        words = words & self.says[self.code] if len(self.code) else words
+        """Yield the calls of `among` in which a pattern of `lists` matches."""
+        words = words & among[self.row]
         row = self.row[words]
         if not len(row):
             return
-        edges = np.flatnonzero(np.diff(row, prepend=-1))
-        spelt = self.spelt.take(pa.array(self.code[words]))
-        offsets = pa.array([*edges.tolist(), len(row)], pa.int32())
-        glue = " " if uses_spaces(self.lang) else ""
-        texts: Any = pc.binary_join(pa.ListArray.from_arrays(offsets, spelt), glue)
-        yield from zip(row[edges].tolist(), texts.cast(pa.binary()).to_pylist(), strict=True)
+        passages = self._texts(words, PASSAGE_PAUSE_MS + 1)
+        utterances = self._texts(words, UTTERANCE_PAUSE_MS)
+        places = row[np.flatnonzero(np.diff(row, prepend=-1))].tolist()
+        for place, passage, utterance in zip(places, passages, utterances, strict=True):
+            if lexicon.matches(lists, passage, utterance):
+                yield place
+
+    def _texts(self, words: NDArray[np.bool_], pause_ms: int) -> list[bytes]:
+        """Return what was said in each call that has such words, pauses as ends of lines."""
+        row = self.row[words]
+        first = np.diff(row, prepend=-1) != 0
+        # Calls far apart on one axis, so that one sweep finds the latest end before each word.
+        offset = row.astype(np.int64) * _APART_MS
+        latest = np.maximum.accumulate(self.end[words] + offset)
+        pause = self.start[words] + offset - np.roll(latest, 1)
+        kind = np.where(first, 0, np.where(pause >= pause_ms, 2, 1))
+        pieces = self.spelt.take(pa.array(self.code[words] + kind * len(self.vocabulary)))
+        edges = [*np.flatnonzero(first).tolist(), len(row)]
+        lines = pa.ListArray.from_arrays(pa.array(edges, pa.int32()), pieces)
+        texts: list[bytes] = pc.binary_join(lines, b"").to_pylist()
+        return texts

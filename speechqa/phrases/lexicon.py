@@ -8,7 +8,7 @@ how they were found; what they mean is the rulebook's business.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -169,9 +169,21 @@ class Lexicon:
         found: list[int] = self._filter.Match(data, True)
         return found
 
-    def lists_in(self, data: bytes) -> set[int]:
-        """Return the keys of the lists of which a pattern may match somewhere in `data`."""
-        return {self.list_of[number] for number in self.potential(data)}
+    def matches(self, lists: Collection[int], passages: bytes, utterances: bytes) -> bool:
+        """Say whether a pattern of `lists` matches, or cannot be tried to its end.
+
+        Parameters
+        ----------
+        passages, utterances
+            Both texts of a stream.
+        """
+        for number in self.potential(passages):
+            if self.list_of[number] in lists:
+                pattern = self.patterns[number]
+                found = pattern.spans(utterances if pattern.anchored else passages)
+                if found is None or found:
+                    return True
+        return False
 
     @property
     def has_openings(self) -> bool:

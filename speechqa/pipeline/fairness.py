@@ -34,12 +34,15 @@ def fair_answers(
     calls, views
         The same calls, as facts and as rules see them.
     """
+    heard = answers_on_words(book, views)
+    return [_fairly(call, judged) for call, judged in zip(calls, heard, strict=True)]
+
+
+def answers_on_words(book: Rulebook, views: Sequence[CallView]) -> list[list[RuleResult]]:
+    """Return what rules answer on calls, "unknown" where it hangs on words heard too poorly."""
     surely = evaluate(book, views)
     unsure = _with_unsure_words(book, views)
-    return [
-        _fairly(call, without_unsure_words(judged, unsure.get(place)))
-        for place, (call, judged) in enumerate(zip(calls, surely, strict=True))
-    ]
+    return [without_unsure_words(judged, unsure.get(place)) for place, judged in enumerate(surely)]
 
 
 def _with_unsure_words(book: Rulebook, views: Sequence[CallView]) -> dict[int, list[RuleResult]]:

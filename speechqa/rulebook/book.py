@@ -15,7 +15,8 @@ from pydantic import Field, model_validator
 
 from speechqa.rulebook.finders import Finder, Finders, Scalar
 from speechqa.rulebook.quantities import Strict
-from speechqa.rulebook.rules import AnyRule, Team, Texts
+from speechqa.rulebook.rules import AnyRule, Team
+from speechqa.rulebook.written import Texts
 
 if TYPE_CHECKING:
     from speechqa.rulebook.compiled import CompiledBook

@@ -11,9 +11,9 @@ from speechqa.phrases.patterns import phrase_source, regex_source
 from speechqa.phrases.sounds import sound_of
 from speechqa.rulebook import finders, rules
 from speechqa.rulebook.book import RulebookForm
-from speechqa.rulebook.finders import WordForms
 from speechqa.rulebook.names import MEASURES, walk
 from speechqa.rulebook.quantities import LANGUAGES, BoundByLanguage, Ramp, in_unit
+from speechqa.rulebook.word_forms import WordForms
 
 Complaint = tuple[tuple[str | int, ...], str]
 

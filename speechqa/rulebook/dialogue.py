@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from speechqa.phrases.normalise import tokens, uses_spaces
-from speechqa.rulebook.rules import Dialogue, GivenEvent
 from speechqa.rulebook.view import CallView
+from speechqa.rulebook.written import Dialogue, GivenEvent
 from speechqa.transcript import Word, count_units
 
 TURN_GAP_MS = 500

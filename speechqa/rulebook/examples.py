@@ -12,8 +12,9 @@ from speechqa.rulebook.call import Call
 from speechqa.rulebook.dialogue import call_of, example_call
 from speechqa.rulebook.judge import unmasked
 from speechqa.rulebook.names import walk
-from speechqa.rulebook.rules import Dialogue, Forbidden
+from speechqa.rulebook.rules import Forbidden
 from speechqa.rulebook.view import RuleResult
+from speechqa.rulebook.written import Dialogue
 
 _WORDY = (finders.Words, finders.Digits)
 

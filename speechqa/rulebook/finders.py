@@ -8,27 +8,14 @@ for scope and for relations between things. These are the forms only; finding is
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from speechqa.rulebook.quantities import LANGUAGES, Quantity, Seconds, Strict
+from speechqa.rulebook.word_forms import Forms, WordForms
 
 PartyName = Literal["agent", "customer", "any"]
-EVENT_KINDS = (
-    "silence",
-    "hold",
-    "interruption",
-    "overtalk",
-    "backchannel",
-    "raised_voice",
-    "fast",
-    "slow",
-    "monologue",
-    "pause",
-    "start",
-    "end",
-)
 EventKind = Literal[
     "silence",
     "hold",
@@ -43,6 +30,7 @@ EventKind = Literal[
     "start",
     "end",
 ]
+EVENT_KINDS: tuple[str, ...] = get_args(EventKind)
 
 
 class Where(Strict):
@@ -80,30 +68,6 @@ class Where(Strict):
         if self.around is not None and self.within_s is None:
             raise ValueError("around needs within_s")
         return self
-
-
-def _as_list(value: Any) -> Any:
-    """Turn a plain list under a language into phrases, a lone string into a list."""
-    if isinstance(value, str):
-        return {"phrases": [value]}
-    return {"phrases": value} if isinstance(value, list) else value
-
-
-class WordForms(Strict):
-    """What to look for in one language."""
-
-    phrases: tuple[str, ...] = ()
-    similar: tuple[str, ...] = ()
-    sounds_like: tuple[str, ...] = ()
-    regex: tuple[str, ...] = ()
-    unless: tuple[str, ...] = ()
-    unless_said: tuple[str, ...] = ()
-
-
-Forms = Annotated[
-    WordForms,
-    BeforeValidator(_as_list, json_schema_input_type=WordForms | list[str] | str),
-]
 
 
 class _Finder(Strict):

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from speechqa.rulebook import team
 from speechqa.rulebook.book import Rulebook
-from speechqa.rulebook.conditions import passes
 from speechqa.rulebook.quantities import in_unit
+from speechqa.rulebook.rows import Row, Tables, date_of, number_of, passes_all
 from speechqa.rulebook.rules import Team
 from speechqa.rulebook.view import Outcome
 
-Row = Mapping[str, str]
 _PARTS = ("hour", "date", "month")
 
 
@@ -90,8 +88,8 @@ def team_rule(rule: Team, tables: Mapping[str, Sequence[Row]]) -> list[TeamResul
     """Return what one team rule answers: one result, or one per group and period."""
     if reason := _lacking(rule, tables):
         return [TeamResult(rule.id, "not_applicable", reason)]
-    work = _Tables(tables)
-    rows = [row for row in tables[rule.table] if _all(rule.rows or (), row, work)]
+    work = Tables(tables)
+    rows = [row for row in tables[rule.table] if passes_all(rule.rows or (), row, work)]
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((_group(row, rule.by), _period(row, rule)), []).append(row)
@@ -143,7 +141,7 @@ def _columns(test: Any, table: str, used: dict[str, set[str]]) -> None:
             _columns(inner, table, used)
 
 
-def _answer(rule: Team, rows: list[Row], work: _Tables, group: str, period: str) -> TeamResult:
+def _answer(rule: Team, rows: list[Row], work: Tables, group: str, period: str) -> TeamResult:
     good, used, value = _figure(rule, rows, work)
     left_out = len(rows) - used
     if value is None:
@@ -164,15 +162,15 @@ def _answer(rule: Team, rows: list[Row], work: _Tables, group: str, period: str)
     return TeamResult(rule.id, outcome, reason, value, good, used, group, period)
 
 
-def _figure(rule: Team, rows: list[Row], work: _Tables) -> tuple[int, int, float | None]:
+def _figure(rule: Team, rows: list[Row], work: Tables) -> tuple[int, int, float | None]:
     """Return passing rows, rows used and the figure."""
     if rule.figure == "share":
-        answers = [_all(rule.test or (), row, work) for row in rows]
+        answers = [passes_all(rule.test or (), row, work) for row in rows]
         known = [answer for answer in answers if answer is not None]
         good = sum(known)
         return good, len(known), good / len(known) if known else None
     if rule.test is not None:
-        rows = [row for row in rows if _all(rule.test, row, work)]
+        rows = [row for row in rows if passes_all(rule.test, row, work)]
     if rule.figure == "count":
         return len(rows), len(rows), float(len(rows))
     texts = [text for row in rows if (text := _value(row, rule.value or ""))]
@@ -181,7 +179,7 @@ def _figure(rule: Team, rows: list[Row], work: _Tables) -> tuple[int, int, float
         if rule.among is not None:
             seen &= {str(one).casefold() for one in rule.among}
         return len(seen), len(texts), float(len(seen)) if texts else None
-    numbers = [number for text in texts if (number := _number(text)) is not None]
+    numbers = [number for text in texts if (number := number_of(text)) is not None]
     if not numbers:
         return 0, 0, None
     if rule.figure == "p90":
@@ -196,116 +194,6 @@ def _figure(rule: Team, rows: list[Row], work: _Tables) -> tuple[int, int, float
     return 0, len(numbers), float(makers[rule.figure](numbers))
 
 
-class _Tables:
-    """The tables, with indexes of rows by columns made on first use."""
-
-    def __init__(self, tables: Mapping[str, Sequence[Row]]) -> None:
-        self.tables = tables
-        self._owner = {id(row): name for name, rows in tables.items() for row in rows}
-        self._indexes: dict[tuple[str, tuple[str, ...]], dict[tuple[str, ...], list[Row]]] = {}
-
-    def table_of(self, row: Row) -> str:
-        """Return the name of the table a row belongs to."""
-        return self._owner[id(row)]
-
-    def rows_with(self, table: str, columns: tuple[str, ...], values: tuple[str, ...]) -> list[Row]:
-        """Return the rows whose columns have these values."""
-        key = (table, columns)
-        if key not in self._indexes:
-            index: dict[tuple[str, ...], list[Row]] = {}
-            for row in self.tables.get(table, ()):
-                index.setdefault(_texts(row, columns), []).append(row)
-            self._indexes[key] = index
-        return self._indexes[key].get(values, [])
-
-
-def _texts(row: Row, columns: Iterable[str]) -> tuple[str, ...]:
-    return tuple((row.get(name) or "").strip().casefold() for name in columns)
-
-
-def _all(tests: Sequence[Any], row: Row, work: _Tables) -> bool | None:
-    """Whether all tests hold; None where that cannot be known."""
-    answers = [_test(test, row, work) for test in tests]
-    if False in answers:
-        return False
-    return None if None in answers else True
-
-
-def _test(test: Any, row: Row, work: _Tables) -> bool | None:
-    match test:
-        case team.ColumnTest():
-            text = (row.get(test.column) or "").strip()
-            if test.present is not None:
-                return bool(text) == test.present
-            return passes(text, test) if text else None
-        case team.Span():
-            return _within(test, row)
-        case team.Filled():
-            return all((row.get(name) or "").strip() for name in test.filled)
-        case team.RepeatOf():
-            return _repeats(test, row, work)
-        case team.MatchedIn():
-            return _matched(test, row, work)
-        case team.AllTests(all=tests):
-            return _all(tests, row, work)
-        case team.AnyTests(any=tests):
-            answers = [_test(one, row, work) for one in tests]
-            return True if True in answers else None if None in answers else False
-        case team.NotTest(not_=inner):
-            answer = _test(inner, row, work)
-            return None if answer is None else not answer
-    raise TypeError(f"no test: {type(test).__name__}")
-
-
-def _within(test: team.Span, row: Row) -> bool | None:
-    start, end = _date(row.get(test.from_)), _date(row.get(test.to))
-    if start is None:
-        return None
-    if end is None:
-        return False  # it was accepted and never answered
-    seconds = (end - start).total_seconds()
-    high = None if test.at_most is None else in_unit(test.at_most, "s")
-    if test.limit_column is not None:
-        hours = _number(row.get(test.limit_column) or "")
-        if hours is None:
-            return None
-        high = hours * 3600 if high is None else min(high, hours * 3600)
-    low = 0.0 if test.at_least is None else in_unit(test.at_least, "s")
-    return seconds >= low and (high is None or seconds <= high)
-
-
-def _repeats(test: team.RepeatOf, row: Row, work: _Tables) -> bool | None:
-    values, at = _texts(row, test.repeat_of), _date(row.get(test.time))
-    if at is None or not all(values):
-        return None
-    reach = in_unit(test.within, "s")
-    for other in work.rows_with(work.table_of(row), test.repeat_of, values):
-        before = _date(other.get(test.time))
-        if before is not None and 0 < (at - before).total_seconds() <= reach:
-            return True
-    return False
-
-
-def _matched(test: team.MatchedIn, row: Row, work: _Tables) -> bool | None:
-    values = _texts(row, test.on)
-    if not all(values):
-        return None
-    after = _date(row.get(test.after)) if test.after else None
-    if test.after and after is None:
-        return None
-    reach = None if test.within is None else in_unit(test.within, "s")
-    for other in work.rows_with(test.matched_in, tuple(test.on.values()), values):
-        if other is row or not _all(test.where or (), other, work):
-            continue
-        if after is None:
-            return True
-        at = _date(other.get(test.time))
-        gap = None if at is None else (at - after).total_seconds()
-        if gap is not None and gap >= 0 and (reach is None or gap <= reach):
-            return True
-    return False
-
-
 def _column_of(value: str) -> tuple[str, str]:
     name, _, part = value.rpartition(".")
     return (name, part) if name and part in _PARTS else (value, "")
@@ -316,7 +204,7 @@ def _value(row: Row, value: str) -> str:
     text = (row.get(column) or "").strip()
     if not part:
         return text
-    date = _date(text)
+    date = date_of(text)
     if date is None:
         return ""
     return {"hour": f"{date.hour:02d}", "date": f"{date:%Y-%m-%d}", "month": f"{date:%Y-%m}"}[part]
@@ -329,26 +217,10 @@ def _group(row: Row, by: str | None) -> str:
 def _period(row: Row, rule: Team) -> str:
     if rule.period is None:
         return ""
-    date = _date(row.get(rule.time))
+    date = date_of(row.get(rule.time))
     if date is None:
         return "(unknown)"
     return f"{date:%Y-%m}" if rule.period == "month" else f"{date:%Y-%m-%d}"
-
-
-def _date(text: str | None) -> datetime | None:
-    try:
-        made = datetime.fromisoformat((text or "").strip())
-    except ValueError:
-        return None
-    return made if made.tzinfo else made.replace(tzinfo=UTC)
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text.strip().rstrip("%"))
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def _percentile(numbers: Sequence[float], share: float) -> float:

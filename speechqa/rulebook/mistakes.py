@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from speechqa.phrases import nearest
-from speechqa.rulebook import book, finders, quantities, rules, team
+from speechqa.rulebook import book, finders, quantities, rules, team, word_forms, written
 from speechqa.rulebook.yaml_text import Path_
 
 _MODELS: dict[str, tuple[Any, ...]] = {
@@ -28,18 +28,18 @@ _MODELS: dict[str, tuple[Any, ...]] = {
     "ramp": (quantities.Ramp,),
     "by language": (quantities.BoundByLanguage,),
     "where": (finders.Where,),
-    "examples": (rules.Examples,),
-    "dialogues": (rules.Dialogue,),
-    "turns": (rules.Turn,),
-    "events": (rules.GivenEvent,),
-    "expect": (rules.Expected,),
+    "examples": (written.Examples,),
+    "dialogues": (written.Dialogue,),
+    "turns": (written.Turn,),
+    "events": (written.GivenEvent,),
+    "expect": (written.Expected,),
     "steps": (rules.Step,),
     "options": (book.Option,),
     "form": (book.Form,),
     "sections": (book.Section,),
     "allow_list": (book.Allowed,),
-    **dict.fromkeys(("slots", "better", "hit", "miss"), (rules.Texts,)),
-    **dict.fromkeys(quantities.LANGUAGES, (finders.WordForms,)),
+    **dict.fromkeys(("slots", "better", "hit", "miss"), (written.Texts,)),
+    **dict.fromkeys(quantities.LANGUAGES, (word_forms.WordForms,)),
 }
 
 

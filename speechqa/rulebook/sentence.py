@@ -8,6 +8,7 @@ from typing import Any
 
 from speechqa.rulebook import finders, rules, team
 from speechqa.rulebook.quantities import LANGUAGES, BoundByLanguage, Ramp
+from speechqa.rulebook.word_forms import WordForms
 
 _SHOWN = 3
 
@@ -233,7 +234,7 @@ def _compare(finder: Any) -> str:
     )
 
 
-def _forms(forms: finders.WordForms) -> str:
+def _forms(forms: WordForms) -> str:
     literal = [f"“{text}”" for text in (*forms.phrases, *forms.similar, *forms.sounds_like)]
     shown = [*literal, *(f"“{sample}”" for text in forms.regex if (sample := sample_of(text)))]
     shown = list(dict.fromkeys(shown))

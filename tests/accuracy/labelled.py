@@ -15,9 +15,10 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from speechqa.pipeline.fairness import answers_on_words
 from speechqa.rulebook import CallView, Rulebook, evaluate
 from speechqa.rulebook.dialogue import TURN_GAP_MS, call_of, example_call
-from speechqa.rulebook.rules import Dialogue
+from speechqa.rulebook.written import Dialogue
 from speechqa.transcript import Word
 
 FOLDER = Path(__file__).parent
@@ -141,7 +142,7 @@ def dialogues(part: str) -> list[LabelledDialogue]:
 def found_rules(book: Rulebook, calls: Sequence[CallView]) -> Iterator[dict[str, list[Interval]]]:
     """Yield the forbidden rules found on each call, each with when (ms)."""
     forbidden = {rule.id for rule in book.call_rules if rule.kind == "forbidden"}
-    for results in evaluate(book, calls):
+    for results in answers_on_words(book, calls):
         yield {
             r.rule: [(hit["start_ms"], hit["end_ms"]) for hit in r.hits]
             for r in results
