@@ -160,9 +160,11 @@ def figures(calls: list[Activity]) -> dict[str, Any]:
 
 
 def told(pooled: Counts, calls: list[Counts]) -> str | None:
-    """Return F1 with its interval of 95 %, from calls drawn again."""
+    """Return F1 with its interval of 95 %, from calls drawn again; one call has none."""
     if pooled.f1 is None:
         return None
+    if len(calls) == 1:
+        return f"{pooled.f1:.3f}"
     counts = np.array([[one.matched, one.true + one.found] for one in calls])
     drawn = np.random.default_rng(0).integers(0, len(calls), (2000, len(calls)))
     right, both = np.moveaxis(counts[drawn].sum(axis=1), 1, 0)

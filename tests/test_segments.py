@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from speechqa.batch.account import RunReport
@@ -51,3 +53,27 @@ def test_segments_that_were_named_must_be_right(recording, tmp_path, monkeypatch
     said = capfd.readouterr().err
     assert "bad.rttm" in said
     assert "bad-segments" in said
+
+
+def test_segments_as_json_beside_a_recording_do_the_same(recording, tmp_path):
+    told = {"agent": [[0, 6000]], "customer": [[6000, 11_000]]}
+    recording.with_suffix(".segments.json").write_text(json.dumps(told))
+    run_night([recording], tmp_path / "store")
+    facts, measures = only_call(tmp_path)
+    assert facts.grade == "C"
+    assert measures["agent"]["talk_share"] == pytest.approx(6 / 11)
+    assert measures["customer"]["longest_monologue_ms"] == 5000
+    assert measures["interactivity"] is not None
+    assert measures["overlap_ms"] is None
+
+
+def test_a_call_is_drawn_and_told_as_json_in_one_go(recording, tmp_path, capfd):
+    run_night([recording], tmp_path / "store")
+    capfd.readouterr()
+    picture = tmp_path / "call.svg"
+    arguments = ["show", "call", "--store", str(tmp_path / "store"), "--plot", str(picture)]
+    assert command([*arguments, "--json"]) == 0
+    told = capfd.readouterr()
+    assert json.loads(told.out)["call_id"] == only_call(tmp_path)[0].call_id
+    assert picture.exists()
+    assert "drawn" in told.err

@@ -84,6 +84,14 @@ def test_edges_are_right_to_30_ms_on_a_clean_line():
         assert edges_near(found, spans, 30)
 
 
+def test_channels_are_never_mixed_before_speech_is_looked_for():
+    call, wanted = good_call()
+    both = np.stack([call[0], -call[0]])
+    assert not np.any(both.sum(axis=0))
+    for found in speech_of_channels(both, RATE, VadSettings(detector="webrtc")):
+        assert edges_near(found, wanted[0], 30)
+
+
 @pytest.mark.parametrize("snr_db", [20, 10])
 def test_steady_noise_is_not_speech(snr_db):
     call, wanted = good_call()

@@ -42,10 +42,17 @@ def _holds(facts: Facts, party: int) -> list[Row]:
             hold["start_ms"],
             hold["end_ms"],
             f"{hold['detail']['source']}, confidence {hold['detail']['confidence']:g}"
-            + (f", ended by {by}" if (by := hold["detail"]["ended_by"]) else ""),
+            + (f", ended by {by}" if (by := hold["detail"]["ended_by"]) else "")
+            + _told("announced", hold["detail"]["announced"])
+            + _told("thanked", hold["detail"]["thanked"]),
         )
         for hold in rows
     ]
+
+
+def _told(word: str, answer: bool | None) -> str:
+    """Return a yes or no in words; nothing where it is unknown."""
+    return "" if answer is None else f", {word}" if answer else f", not {word}"
 
 
 def _live(facts: Facts, party: int) -> list[Row]:
