@@ -161,7 +161,8 @@ def table(state: State, command: str) -> str:
     """Return the figures as a Markdown table."""
     at = datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC")
     lines = [
-        f"`{command}`, {at}, commit {state.commit[:10]}, {os.cpu_count()} cores:",
+        f"`{command}`, {at}, commit {state.commit[:10]}, "
+        f"{os.cpu_count()} cores, load {os.getloadavg()[2]:.0f}:",
         "",
         "| row | what | N | of | wrong | what became of them | minutes |",
         "|---|---|---|---|---|---|---|",
