@@ -19,6 +19,8 @@ from speechqa.vad.spectrum import decibels
 _LONGEST_DELAY = 60
 """Frames; a round trip over two networks stays below 600 ms."""
 _LEAST_FRAMES = 200
+_ENOUGH_FRAMES = 6000
+"""A minute of one party speaking alone tells the delay; an hour tells no more."""
 _LEAST_LIKENESS = 0.35
 _DOMINANCE_DB = 6.0
 _DECAY_DB = np.float32(1.5)
@@ -100,6 +102,7 @@ def _delay(a: FloatArray, b: FloatArray, alone: BoolArray) -> tuple[int | None, 
     at = np.flatnonzero(alone[: max(len(alone) - _LONGEST_DELAY, 0)])
     if len(at) < _LEAST_FRAMES:
         return None, 0.0
+    at = at[:: max(len(at) // _ENOUGH_FRAMES, 1)]
     x = a[at] - a[at].mean()
     best, likeness = 0, 0.0
     for delay in range(_LONGEST_DELAY):

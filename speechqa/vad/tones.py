@@ -88,4 +88,5 @@ def _unsteadiness_db(core: FloatArray) -> float:
     piece = 2 * FRAME if len(core) >= 6 * FRAME else FRAME
     pieces = core[: len(core) // piece * piece].reshape(-1, piece)
     level = 10 * np.log10(np.maximum(np.mean(np.square(pieces), axis=1), 1e-10))
-    return float(np.percentile(level, 90) - np.percentile(level, 10)) / 2
+    low, high = np.percentile(level, [10, 90])
+    return float(high - low) / 2
