@@ -154,12 +154,12 @@ CHANGES: Mapping[str, tuple[str, Callable[[Rulebook], Rulebook]]] = {
                 rule["find"][0]
                 .setdefault("en", {})
                 .setdefault("phrases", [])
-                .append("let me check")
+                .append("hold for a moment")
             ),
         ),
     ),
     "required": (
-        "a required rule loses a phrase (greet-offer-help)",
+        "the time of a required rule moves (greet-offer-help)",
         lambda book: with_rule(
             book, "greet-offer-help", lambda rule: rule.update(where={"first_s": 10})
         ),

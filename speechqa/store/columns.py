@@ -38,7 +38,10 @@ def recording_blocks(
         return
     dataset = store.open_table("recordings").to_pyarrow_dataset()
     names = [name for name in JUDGED_COLUMNS if name in dataset.schema.names]
-    yield from _blocks(dataset.to_batches(columns=names, batch_size=block), keys, block)
+    batches = dataset.to_batches(
+        columns=names, batch_size=block, batch_readahead=4, fragment_readahead=1
+    )
+    yield from _blocks(batches, keys, block)
 
 
 def answer_blocks(
