@@ -57,6 +57,15 @@ def served(store_uri: str) -> Iterator[tuple[str, str]]:
         thread.join(10)
 
 
+def wait_until(page: Any, expression: str, arg: object | None = None) -> None:
+    """Ask again and again; Playwright's own waiting is stopped by the content policy."""
+    until = time.monotonic() + 30
+    while not page.evaluate(expression, arg):
+        if time.monotonic() > until:
+            raise TimeoutError(expression)
+        page.wait_for_timeout(50)
+
+
 class Camera:
     """Takes pictures of pages.
 
@@ -109,7 +118,7 @@ def walk(camera: Camera) -> None:
         page.wait_for_selector("h1")
         camera.take(page, "agent")
         page.goto(f"/calls/{CALL}")
-        page.wait_for_function("document.getElementById('sound').readyState >= 2")
+        wait_until(page, "document.getElementById('sound').readyState >= 2")
         page.locator(".finding button.play").first.click()
         page.wait_for_selector(".turns .now", timeout=20_000)
         page.keyboard.press("Escape")
@@ -126,7 +135,7 @@ def walk(camera: Camera) -> None:
             camera.take(page, name)
     with camera.page(NARROW, scheme="dark") as page:
         page.goto(f"/calls/{CALL}")
-        page.wait_for_function("document.getElementById('sound').readyState >= 2")
+        wait_until(page, "document.getElementById('sound').readyState >= 2")
         camera.take(page, "narrow")
     with camera.page(language="zh-CN") as page:
         page.goto("/")

@@ -185,6 +185,24 @@ def chromium():
         browser.close()
 
 
+def wait_until(page, expression, arg=None):
+    """Ask again and again; Playwright's own waiting is stopped by the content policy."""
+    until = time.monotonic() + 30
+    while not page.evaluate(expression, arg):
+        if time.monotonic() > until:
+            raise TimeoutError(expression)
+        page.wait_for_timeout(50)
+
+
+def note_where_it_begins(page, name):
+    """Remember the time at which a sound begins to play, however slow the machine is."""
+    page.evaluate(
+        """name => { const sound = document.getElementById(name);
+        sound.addEventListener('playing', () => { window.began ??= sound.currentTime; }); }""",
+        name,
+    )
+
+
 @contextmanager
 def opened(chromium, base, access):
     """A supervisor's page that fails the test on console errors and on outside requests."""
@@ -237,19 +255,20 @@ def test_from_the_team_to_the_sound_of_the_moment_to_a_review(page):
     page.get_by_role("link", name="call-1").click()
     page.wait_for_url(f"**/calls/{KEY}")
 
-    page.wait_for_function("document.getElementById('sound').readyState >= 2")
+    wait_until(page, "document.getElementById('sound').readyState >= 2")
     buttons = page.locator(".finding button.play").all()
     button = max(buttons, key=lambda one: int(one.get_attribute("data-at")))
     at_s = int(button.get_attribute("data-at")) / 1000
     assert at_s > 3
+    note_where_it_begins(page, "sound")
     button.click()
-    page.wait_for_function("!document.getElementById('sound').paused")
-    now = page.evaluate("document.getElementById('sound').currentTime")
-    assert at_s - 3 <= now < at_s - 1.5
+    wait_until(page, "window.began !== undefined")
+    assert page.evaluate("window.began") == pytest.approx(at_s - 3, abs=0.5)
+    wait_until(page, "!document.getElementById('sound').paused")
     page.keyboard.press("Escape")
     page.locator("h1").click()
     page.keyboard.press(" ")
-    page.wait_for_function("document.getElementById('sound').paused")
+    wait_until(page, "document.getElementById('sound').paused")
 
     assert page.locator("#machine-score").inner_text() == "0.0 %"
     for _ in range(12):
@@ -259,7 +278,8 @@ def test_from_the_team_to_the_sound_of_the_moment_to_a_review(page):
         left = critical.count()
         critical.first.locator("input[name=comment]").fill("said in jest")
         critical.first.get_by_role("button", name="overturn").click()
-        page.wait_for_function(
+        wait_until(
+            page,
             "n => document.querySelectorAll('.finding.sev-critical:not(.overturned)').length < n",
             arg=left,
         )
@@ -270,7 +290,7 @@ def test_from_the_team_to_the_sound_of_the_moment_to_a_review(page):
 
 def test_keys_walk_over_the_findings_and_words_light_up(page):
     page.goto(f"/calls/{KEY}")
-    page.wait_for_function("document.getElementById('sound').readyState >= 2")
+    wait_until(page, "document.getElementById('sound').readyState >= 2")
     page.keyboard.press("j")
     assert page.locator(".finding.chosen").get_attribute("id") == "finding-0"
     page.keyboard.press("j")
@@ -278,12 +298,12 @@ def test_keys_walk_over_the_findings_and_words_light_up(page):
     page.keyboard.press("k")
     assert page.locator(".finding.chosen").get_attribute("id") == "finding-0"
     page.evaluate("const s = document.getElementById('sound'); s.pause(); s.currentTime = 1.2")
-    page.wait_for_function("document.querySelector('.turns .now')?.innerText === 'hello'")
+    wait_until(page, "document.querySelector('.turns .now')?.innerText === 'hello'")
 
 
 def test_a_link_to_a_moment_waits_three_seconds_before_it(page):
     page.goto(f"/calls/{KEY}#t=9000")
-    page.wait_for_function("Math.abs(document.getElementById('sound').currentTime - 6) < 0.1")
+    wait_until(page, "Math.abs(document.getElementById('sound').currentTime - 6) < 0.1")
 
 
 def test_a_figure_explains_itself_in_place(page):
@@ -374,13 +394,13 @@ def test_a_clip_plays_where_it_is_listed(page):
     page.goto("/agents/AnnaP")
     button = page.locator("button.clip").first
     at_s = int(button.get_attribute("data-from")) / 1000
+    note_where_it_begins(page, "clip")
     button.click()
-    page.wait_for_function("document.getElementById('clip').currentTime > 0.2")
-    now = page.evaluate("document.getElementById('clip').currentTime")
-    assert max(0.0, at_s - 3) <= now < at_s + 1
     assert button.get_attribute("aria-pressed") == "true"
+    wait_until(page, "window.began !== undefined")
+    assert page.evaluate("window.began") == pytest.approx(max(0.0, at_s - 3), abs=0.5)
     button.click()
-    page.wait_for_function("document.getElementById('clip').paused")
+    wait_until(page, "document.getElementById('clip').paused")
     assert button.get_attribute("aria-pressed") is None
 
 
