@@ -15,6 +15,7 @@ from speechqa.cli.export import export
 from speechqa.cli.measure import measure
 from speechqa.cli.model import app as model
 from speechqa.cli.render import render
+from speechqa.cli.report import report
 from speechqa.cli.rulebook import rulebook
 from speechqa.cli.run import run
 from speechqa.cli.scorecard import scorecard
@@ -67,6 +68,7 @@ app.command(rich_help_panel="Reading results")(explain)
 app.command(rich_help_panel="Reading results")(measure)
 app.command(rich_help_panel="Reading results")(serve)
 app.command(rich_help_panel="Reading results")(export)
+app.command(rich_help_panel="Reading results")(report)
 app.command(rich_help_panel="Rules")(assess)
 app.command(rich_help_panel="Checking us")(evaluate)
 app.command(rich_help_panel="Checking us")(render)

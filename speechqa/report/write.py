@@ -1,0 +1,296 @@
+"""Makes the report: asks the pages, makes them still, writes the folder beside and renames it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from html import escape
+from pathlib import Path
+from urllib.parse import quote, unquote, urlencode, urlsplit
+
+from speechqa.errors import UsageError
+from speechqa.export.place import file_name
+from speechqa.report.clips import Clip, clip_at, cut
+from speechqa.report.folder import MARK, beside, private
+from speechqa.report.frame import Frame, View, write_file
+from speechqa.report.links import Resolve, key_of, view_name
+from speechqa.report.reader import HOST, Reader
+from speechqa.report.still import links_of, main_of, still
+from speechqa.rulebook import Rulebook
+from speechqa.rulebook.sentence import rule_sentence
+from speechqa.scorecard import NOBODY, day
+from speechqa.settings import Settings
+from speechqa.store import Store
+from speechqa.store.disk import writing
+from speechqa.timing import MEASURES
+from speechqa.web import create_app
+from speechqa.web.access import Access, AccessLog, Person
+from speechqa.web.sound import Sounds
+
+CALLS = 20
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a report is to show.
+
+    Parameters
+    ----------
+    agent
+        Only this agent's file, without the index.
+    since, until, queue
+        Which calls, as in `speechqa scorecard`.
+    calls
+        Calls per agent that are shown in full: those worth hearing first, then the newest.
+    audio
+        Whether the sound of findings is put into the files.
+    language
+        ``"en"`` or ``"zh"``.
+    """
+
+    agent: str | None = None
+    since: str | None = None
+    until: str | None = None
+    queue: str | None = None
+    calls: int = CALLS
+    audio: bool = False
+    language: str = "en"
+
+    @property
+    def query(self) -> str:
+        """The filters as the pages' addresses have them."""
+        given = {
+            "since": day(self.since, "--since"),
+            "until": day(self.until, "--until"),
+            "queue": self.queue,
+        }
+        text = urlencode({name: value for name, value in given.items() if value})
+        return f"?{text}" if text else ""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: files, calls in full, clips, and calls whose sound is gone."""
+
+    path: str
+    files: int
+    calls: int
+    clips: int
+    without_sound: int
+    bytes: int
+
+
+Advance = Callable[[str, int], None]
+"""Told what is being made and how many agents are to come."""
+
+
+def write_report(
+    store: Store,
+    settings: Settings,
+    book: Rulebook,
+    report: Report,
+    target: Path,
+    *,
+    force: bool = False,
+    advance: Advance = lambda what, left: None,
+) -> Written:
+    """Write a report into the folder `target`.
+
+    Raises
+    ------
+    UsageError
+        There is something already that is no report, or `force` is false; or no call fits.
+    InputMissing
+        The folder around does not exist.
+    """
+    with beside(target, force=force) as folder:
+        maker = _Maker(store, settings, book, report, folder)
+        maker.write(advance)
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        done = Written(
+            str(target), maker.files, maker.calls, maker.clips, maker.without_sound, size
+        )
+        with open(folder / MARK, "w", encoding="utf-8", opener=private) as file:
+            json.dump(asdict(done) | {"report": asdict(report)}, file)
+    return done
+
+
+class _Maker:
+    """Writes one report into an empty folder."""
+
+    def __init__(
+        self, store: Store, settings: Settings, book: Rulebook, report: Report, folder: Path
+    ) -> None:
+        self._store, self._report, self._folder, self._book = store, report, folder, book
+        self._access = Access()
+        self._app = create_app(
+            store, settings, book, access=self._access, hosts=[HOST], look_s=float("inf")
+        )
+        self._log = AccessLog(None if store.local is None else store.local / "access.jsonl")
+        self._sounds = Sounds(settings.audio)
+        self._boss = self._reader(Person("supervisor", "report"))
+        rows = store.current(["key", "agent_id"]).to_pylist()
+        self._agent_of = {row["key"]: row["agent_id"] or NOBODY for row in rows}
+        self._names: dict[str, str] = {}
+        self.files = self.calls = self.clips = self.without_sound = 0
+
+    def write(self, advance: Advance) -> None:
+        report, query = self._report, self._report.query
+        (self._folder / "agents").mkdir(mode=0o700)
+        team = self._asked(self._boss, "/" + query)
+        listed = [
+            unquote(urlsplit(link).path.removeprefix("/agents/"))
+            for link in links_of(team)
+            if link.startswith("/agents/")
+        ]
+        agents = list(dict.fromkeys(listed))
+        if report.agent is not None:
+            agents = [agent for agent in agents if agent == report.agent]
+        if not agents:
+            raise UsageError(
+                f"{self._store.uri}: no judged call fits",
+                hint="look at `speechqa status`, or widen --agent, --queue, --since, --until",
+            )
+        taken: set[str] = set()
+        self._names = {agent: file_name(agent, ".html", taken=taken) for agent in agents}
+        index = self._index_views(team, query) if report.agent is None else []
+        wanted = self._named_calls(index)
+        shown_calls: dict[str, set[str]] = {}
+        for place, agent in enumerate(agents):
+            advance(agent, len(agents) - place)
+            shown_calls[agent] = self._agent_file(agent, query, wanted.get(agent, []))
+        if index:
+            self._index_file(index, set().union(*shown_calls.values()))
+
+    def _reader(self, person: Person) -> Reader:
+        return Reader(self._app, self._access, person, self._report.language)
+
+    def _asked(self, reader: Reader, url: str) -> str:
+        page = reader.page(url)
+        return "" if page is None else page
+
+    def _index_views(self, team: str, query: str) -> list[tuple[str, str, str]]:
+        """Return the index's pages: name in the file, title, served HTML."""
+        pages = [("", *main_of(team))]
+        rules = self._asked(self._boss, "/rules" + query)
+        more = [link for link in links_of(team) if link.startswith("/attention/")]
+        more += [link for link in links_of(rules) if link.startswith("/rules/")]
+        pages += [("rules", *main_of(rules))]
+        pages += [("night", *main_of(self._asked(self._boss, "/night")))]
+        for link in dict.fromkeys(more):
+            found = self._boss.page(link)
+            if found is not None:
+                pages.append((view_name(link), *main_of(found)))
+        return pages
+
+    def _named_calls(self, pages: Iterable[tuple[str, str, str]]) -> dict[str, list[str]]:
+        """Return agent to the calls that the index links to, but for the long lists."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for name, _, html in pages:
+            if name == "" or name.startswith("rules/"):
+                for link in links_of(html):
+                    key = key_of(link)
+                    if key in self._agent_of:
+                        found[self._agent_of[key]].append(key)
+        return found
+
+    def _agent_file(self, agent: str, query: str, wanted: Sequence[str]) -> set[str]:
+        """Write one agent's file and return the calls it shows in full."""
+        role = Person("supervisor", "report") if agent == NOBODY else Person("agent", agent)
+        reader = self._reader(role)
+        title, html = main_of(self._asked(reader, f"/agents/{quote(agent, safe='')}{query}"))
+        links = [link for link in links_of(html) if key_of(link)]
+        moments = [key_of(link) for link in links if "#t=" in link]
+        keys = list(dict.fromkeys([*moments, *(key_of(link) for link in links)]))
+        must = list(dict.fromkeys([*moments, *wanted]))
+        keys = [*must, *(key for key in keys if key not in set(must))]
+        keys = keys[: max(self._report.calls, len(must))] if self._report.calls else []
+        pages = {key: page for key in keys if (page := reader.page(f"/calls/{key}"))}
+        clips = self._cut(list(pages)) if self._report.audio else {}
+        resolve = Resolve(set(pages), None, {})
+
+        def sound(key: str, ms: int) -> str | None:
+            return clip_at(clips.get(key, []), ms)
+
+        views = [View("", title, still(html, resolve, sound))]
+        for key, page in pages.items():
+            name, inside = main_of(page)
+            own = partial(_own_sound, clips.get(key, []))
+            views.append(View(f"call/{key}", name, still(inside, resolve, own)))
+        views.append(self._terms())
+        all_clips = [clip for found in clips.values() for clip in found]
+        frame = Frame(self._report.language, {}, f"{agent} · {self._report.query.lstrip('?')}")
+        self._put(self._folder / "agents" / self._names[agent], frame, views, all_clips)
+        self._log.note(Person("supervisor", "report"), "report", f"agent {agent}")
+        self.calls += len(pages)
+        self.clips += len(all_clips)
+        return set(pages)
+
+    def _cut(self, keys: list[str]) -> dict[str, list[Clip]]:
+        """Return the clips of calls, by key."""
+        found: dict[str, list[Clip]] = {}
+        rows = {row["key"]: row for row in self._store.assessments(keys, ["hits"]).to_pylist()}
+        for facts in self._store.calls(keys):
+            hits = json.loads(rows[facts.key]["hits"]) if facts.key in rows else []
+            places = _places(hits)
+            if not places:
+                continue
+            clips = cut(facts, places, self._sounds)
+            self.without_sound += not clips
+            found[facts.key] = clips
+        return found
+
+    def _index_file(self, pages: Sequence[tuple[str, str, str]], calls: set[str]) -> None:
+        places = {
+            key: f"agents/{quote(self._names[agent])}"
+            for key, agent in self._agent_of.items()
+            if agent in self._names and key in calls
+        }
+        agents = {name: f"agents/{quote(file)}" for name, file in self._names.items()}
+        resolve = Resolve(set(), places, agents)
+        views = [
+            View(n, title, still(html, resolve, lambda key, ms: None)) for n, title, html in pages
+        ]
+        views.append(self._terms())
+        links = {views[0].title.partition(" ·")[0]: "#"}
+        links |= {view.title.partition(" ·")[0]: f"#{view.name}" for view in views[1:3]}
+        frame = Frame(self._report.language, links, self._report.query.lstrip("?"))
+        self._put(self._folder / "index.html", frame, views, [])
+        self._log.note(Person("supervisor", "report"), "report", "index")
+
+    def _terms(self) -> View:
+        """Return the definitions of measures and rules, which findings and figures link to."""
+        rows = [
+            f'<dt id="term/{one.name}">{escape(one.name.replace("_", " "))}</dt>'
+            f"<dd>{escape(one.definition)}</dd>"
+            for one in MEASURES.values()
+        ]
+        rows += [
+            f'<dt id="term/{escape(rule.id)}">{escape(rule.title or rule.id)}</dt>'
+            f"<dd>{escape(rule_sentence(rule))}</dd>"
+            for rule in self._book.call_rules
+        ]
+        return View("terms", "speechqa", f'<dl class="terms">{"".join(rows)}</dl>')
+
+    def _put(self, path: Path, frame: Frame, views: list[View], clips: list[Clip]) -> None:
+        with writing(path), open(path, "wb", opener=private) as file:
+            write_file(file, frame, views, clips)
+        self.files += 1
+
+
+def _own_sound(clips: Sequence[Clip], key: str, ms: int) -> str | None:
+    """Return the sound of an instant on a call's own page, which does not name its call."""
+    del key
+    return clip_at(clips, ms)
+
+
+def _places(hits: Iterable[Mapping[str, int]]) -> list[tuple[int, int]]:
+    """Return where the findings of a call are, and the kept rules that were said, in that order."""
+    kinds: dict[str, list[tuple[int, int]]] = {"violated": [], "met": []}
+    for hit in hits:
+        if hit["start_ms"] is not None and str(hit["outcome"]) in kinds:
+            kinds[str(hit["outcome"])].append((hit["start_ms"], hit["end_ms"] or hit["start_ms"]))
+    return kinds["violated"] + kinds["met"]
