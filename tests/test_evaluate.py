@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tgt
 import typer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -43,6 +43,7 @@ def covered(intervals):
     return mask
 
 
+@settings(deadline=None)
 @given(spans, spans)
 def test_time_agrees_with_counting_milliseconds(true, found):
     one = compare_activity({"mixed": true}, {"mixed": found}, duration_ms=DURATION)
@@ -50,6 +51,7 @@ def test_time_agrees_with_counting_milliseconds(true, found):
     assert (one.true_ms, one.found_ms, one.common_ms) == (a.sum(), b.sum(), (a & b).sum())
 
 
+@settings(deadline=None)
 @given(spans, spans)
 def test_edge_errors_agree_with_looking_at_every_edge(true, found):
     one = compare_activity({"mixed": true}, {"mixed": found}, duration_ms=DURATION)
@@ -62,6 +64,7 @@ def test_edge_errors_agree_with_looking_at_every_edge(true, found):
         assert [abs(e) for e in errors] == wanted
 
 
+@settings(deadline=None)
 @given(spans, spans)
 def test_a_perfect_detector_has_perfect_figures(agent, customer):
     speech = {"agent": agent, "customer": customer}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechqa import intervals
@@ -25,6 +25,7 @@ def covered(spans):
     return paint(spans, LENGTH)
 
 
+@settings(deadline=None)
 @given(raw)
 def test_any_intervals_become_sorted_and_neither_overlap_nor_touch(spans):
     found = normalise(spans)
@@ -33,6 +34,7 @@ def test_any_intervals_become_sorted_and_neither_overlap_nor_touch(spans):
     assert listed(found) == runs(paint([(s, e) for s, e in spans if s < e], LENGTH))
 
 
+@settings(deadline=None)
 @given(sets, sets)
 def test_union_intersection_and_difference_are_those_of_the_instants(a, b):
     assert listed(intervals.union(a, b)) == runs(covered(a) | covered(b))
@@ -40,6 +42,7 @@ def test_union_intersection_and_difference_are_those_of_the_instants(a, b):
     assert listed(intervals.subtract(a, b)) == runs(covered(a) & ~covered(b))
 
 
+@settings(deadline=None)
 @given(sets, st.integers(0, LENGTH), st.integers(0, LENGTH))
 def test_gaps_and_clip_split_a_window_between_them(spans, start, end):
     window = np.zeros(LENGTH, dtype=bool)
@@ -48,6 +51,7 @@ def test_gaps_and_clip_split_a_window_between_them(spans, start, end):
     assert listed(intervals.clip(spans, start, end)) == runs(window & covered(spans))
 
 
+@settings(deadline=None)
 @given(sets, st.integers(0, 30))
 def test_bridging_fills_exactly_the_shorter_gaps(spans, shortest):
     found = intervals.bridge(spans, shorter_than_ms=shortest)
@@ -59,12 +63,14 @@ def test_bridging_fills_exactly_the_shorter_gaps(spans, shortest):
     assert listed(found) == runs(covered(spans) | paint(filled, LENGTH))
 
 
+@settings(deadline=None)
 @given(sets, st.integers(0, 30))
 def test_dropping_keeps_exactly_the_longer_ones(spans, shortest):
     found = intervals.drop_short(spans, shorter_than_ms=shortest)
     assert listed(found) == [(s, e) for s, e in listed(spans) if e - s >= shortest]
 
 
+@settings(deadline=None)
 @given(sets, st.integers(0, 30))
 def test_padding_widens_both_sides_inside_the_recording(spans, each):
     wide = [(max(0, s - each), min(LENGTH, e + each)) for s, e in listed(spans)]
@@ -72,11 +78,13 @@ def test_padding_widens_both_sides_inside_the_recording(spans, each):
     assert listed(found) == runs(paint(wide, LENGTH))
 
 
+@settings(deadline=None)
 @given(sets)
 def test_the_total_is_the_number_of_covered_instants(spans):
     assert intervals.total(spans) == covered(spans).sum()
 
 
+@settings(deadline=None)
 @given(st.lists(sets, max_size=5), st.integers(1, 30))
 def test_many_calls_at_once_are_changed_like_each_alone(calls, shortest):
     ragged = Ragged.from_lists(calls)
@@ -89,6 +97,7 @@ def test_many_calls_at_once_are_changed_like_each_alone(calls, shortest):
         assert together[place].tolist() == alone.tolist()
 
 
+@settings(deadline=None)
 @given(st.lists(sets, min_size=1, max_size=5), st.data())
 def test_a_slice_of_many_calls_shares_its_columns(calls, data):
     ragged = Ragged.from_lists(calls)

@@ -56,6 +56,7 @@ def test_columns_of_32_bits_are_taken_as_they_are():
     assert [gaps[0].tolist(), gaps[1].tolist()] == [[[70_000, 75_000]], []]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 400)), max_size=60))
 def test_the_latest_end_is_right_however_many_talkspurts_it_outlasts(steps):
     start = np.cumsum([step for step, _ in steps], dtype=np.int64)

@@ -1,7 +1,7 @@
 """Runs, filling, bridging and dropping, each against a slow loop."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechqa.vad.frames import bridge, drop_short, fill, hysteresis, runs
@@ -30,27 +30,32 @@ def slow_bridge(spans, gap):
     return joined
 
 
+@settings(deadline=None)
 @given(masks)
 def test_runs_are_the_maximal_true_stretches(mask):
     assert runs(mask).tolist() == slow_runs(mask)
 
 
+@settings(deadline=None)
 @given(masks)
 def test_filling_the_runs_gives_the_mask_back(mask):
     assert fill(runs(mask), len(mask)).tolist() == mask.tolist()
 
 
+@settings(deadline=None)
 @given(masks, st.integers(1, 9))
 def test_bridging_joins_neighbours_closer_than_the_gap(mask, gap):
     assert bridge(runs(mask), gap).tolist() == slow_bridge(slow_runs(mask), gap)
 
 
+@settings(deadline=None)
 @given(masks, st.integers(1, 9))
 def test_dropping_keeps_spans_of_at_least_the_length(mask, length):
     expected = [s for s in slow_runs(mask) if s[1] - s[0] >= length]
     assert drop_short(runs(mask), length).tolist() == expected
 
 
+@settings(deadline=None)
 @given(masks)
 def test_hysteresis_keeps_the_low_runs_that_hold_a_high_frame(low):
     rng = np.random.default_rng(len(low))
