@@ -554,6 +554,21 @@ def test_the_allow_list_spares_prescribed_wording():
     assert outcome(rule, blunt, allow_list=allowed) == "violated"
 
 
+def test_an_allow_list_entry_may_hang_on_an_option_or_on_what_was_said():
+    rule = {"id": "cannot", "kind": "forbidden", "find": {"en": ["can't"]}}
+    entry = {"en": ["I'm sorry, I'm afraid I can't help you"], "masks": ["cannot"]}
+    script = call(("agent", 0, 4, "I'm sorry I'm afraid I can't help you"))
+    for value, expected in (("a", "met"), ("b", "violated")):
+        allowed = [entry | {"when": {"option": "mode", "is": value}}]
+        assert outcome(rule, script, allow_list=allowed) == expected
+    asked = call(
+        ("customer", 0, 2, "cancel it"), ("agent", 3, 7, "I'm sorry I'm afraid I can't help you")
+    )
+    allowed = [entry | {"when": {"party": "customer", "en": ["cancel it"]}}]
+    assert outcome(rule, asked, allow_list=allowed) == "met"
+    assert outcome(rule, script, allow_list=allowed) == "violated"
+
+
 def test_a_batch_judges_each_call_as_if_alone():
     views = [
         call(("agent", 0, 2, "hello hang up"), call_id="a"),

@@ -4,6 +4,7 @@ Giving up is "unknown: not evaluated", never "no hit".
 """
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from speechqa.phrases import Heard, Lexicon, WordList
 from speechqa.phrases.patterns import PatternError, alternation, regex_source
 from speechqa.rulebook import CallView, evaluate
 from speechqa.rulebook.book import Rulebook, RulebookForm
+from speechqa.rulebook.call import Call
 from speechqa.transcript import Word
 
 WORDS = 20_000
@@ -114,6 +116,39 @@ def test_a_rule_with_a_stopped_pattern_answers_unknown(long_call):
     slow, quick = evaluate(Rulebook(form), [view])[0]
     assert (slow.outcome, slow.reason) == ("unknown", "not evaluated: a pattern ran out of time")
     assert quick.outcome == "met"
+
+
+def test_the_patterns_of_one_rule_share_its_time(long_call):
+    slow = {"en": {"regex": ["(a.*!)|aaaa"], "unless": ["(a.*c!)|ab"], "unless_said": ["(a.*d!)"]}}
+    form = RulebookForm.model_validate(
+        {
+            "rulebook": "stall",
+            "version": "1",
+            "languages": ["en"],
+            "form": {"sections": [{"id": "all"}]},
+            "rules": [
+                {
+                    "id": "slow",
+                    "kind": "required",
+                    "section": "all",
+                    "find": [slow, slow | {"party": "any"}, slow | {"negated": "drop"}],
+                },
+                {"id": "next", "kind": "forbidden", "section": "all", "find": {"en": ["aaaa"]}},
+            ],
+        }
+    )
+    view = CallView("long", "en", duration_ms=8_000_000, words=long_call)
+    book = Rulebook(form)
+    evaluate(book, [replace(view, words=long_call[:9])])
+    call = Call(view, book.compiled.plan("en", "B").lexicon)
+    call.listen("agent"), call.listen("any")
+    _, judge, _ = book.compiled.plan("en", "B").steps[0]
+    before = time.thread_time()
+    answer = judge(call)
+    took_ms = (time.thread_time() - before) * 1000
+    assert answer.outcome == "unknown"
+    assert took_ms <= 100 * GRACE
+    assert evaluate(book, [replace(view, words=long_call[:900])])[0][1].outcome == "violated"
 
 
 @pytest.mark.slow

@@ -6,17 +6,20 @@ speech) are applied here. What is searched once in a call is remembered.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from operator import attrgetter
-from typing import NamedTuple
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter, itemgetter
+from time import thread_time_ns
+from typing import NamedTuple, TypeVar
 
 from speechqa.phrases.guards import is_negated, is_quoted
 from speechqa.phrases.lexicon import Compiled, Lexicon
-from speechqa.phrases.patterns import Pattern
+from speechqa.phrases.patterns import BUDGET_MS, SHORT_TEXT, Pattern
 from speechqa.phrases.similar import SimilarHit
-from speechqa.phrases.stream import Stream
+from speechqa.phrases.stream import Stream, Text
 from speechqa.transcript import Word
 
+T = TypeVar("T")
 SOUND_SIMILARITY = 90.0
 _OTHER = {"agent": "customer", "customer": "agent"}
 _START = attrgetter("start_ms")
@@ -96,13 +99,15 @@ class Side:
             }
         return self._sounds
 
-    def run(self, pattern: Pattern) -> list[TokenHit] | None:
+    def text_for(self, pattern: Pattern) -> Text:
+        """Return the text a pattern runs on."""
+        return self.stream.utterances if pattern.anchored else self.stream.passages
+
+    def run(self, pattern: Pattern, budget_ms: float = BUDGET_MS) -> list[TokenHit] | None:
         """Return the token ranges a pattern matches, or None when it ran out of time."""
-        text = self.stream.utterances if pattern.anchored else self.stream.passages
-        spans = pattern.spans(text.data)
-        if spans is None:
-            return None
-        return [TokenHit(*text.tokens_at(*span)) for span in spans]
+        text = self.text_for(pattern)
+        spans = pattern.spans(text.data, budget_ms)
+        return None if spans is None else [TokenHit(*text.tokens_at(*span)) for span in spans]
 
 
 class Heard:
@@ -129,6 +134,8 @@ class Heard:
         self.words = words
         self.lang = lang
         self.lexicon = lexicon
+        self.left_ms: float = BUDGET_MS
+        """Processor time left for patterns on long texts; whoever judges sets it for each rule."""
         self._sides: dict[str, Side] = {}
         self._by_party: dict[str, list[Word]] | None = None
 
@@ -166,7 +173,7 @@ class Heard:
         hits: list[TokenHit] = []
         for number in made.patterns:
             if number in side.potential:
-                found = side.run(self.lexicon.patterns[number])
+                found = self._run(side, self.lexicon.patterns[number])
                 if found is None:
                     return Found(stopped=True)
                 hits.extend(found)
@@ -183,12 +190,32 @@ class Heard:
         guarded = self._guard(_distinct(hits), made, side, drop_quoted)
         return Found(tuple(guarded)) if guarded is not None else Found(stopped=True)
 
+    def _run(self, side: Side, pattern: Pattern) -> list[TokenHit] | None:
+        """Return the token ranges a pattern matches, or None when the rule's time ran out."""
+        if len(side.text_for(pattern).data) <= SHORT_TEXT:  # nothing stalls here
+            return side.run(pattern)
+        return self._timed(lambda left_ms: side.run(pattern, left_ms))
+
+    def _timed(self, work: Callable[[float], T | None]) -> T | None:
+        if self.left_ms <= 0:
+            return None
+        before = thread_time_ns()
+        made = work(self.left_ms)
+        self.left_ms -= (thread_time_ns() - before) / 1e6
+        return made
+
+    def _said_beside(self, pattern: Pattern, stream: Stream, hit: TokenHit) -> bool:
+        said = stream.utterance_bytes(hit.first)
+        if len(said) <= SHORT_TEXT:
+            return bool(pattern.spans(said))
+        return bool(self._timed(lambda left_ms: pattern.spans(said, left_ms)))
+
     def _guard(
         self, hits: list[TokenHit], made: Compiled, side: Side, drop_quoted: bool
     ) -> list[TokenHit] | None:
         stream = side.stream
         for pattern in made.unless:
-            spared = side.run(pattern)
+            spared = self._run(side, pattern)
             if spared is None:
                 return None
             hits = [
@@ -197,7 +224,7 @@ class Heard:
                 if not any(hit.first < other.last and other.first < hit.last for other in spared)
             ]
         for pattern in made.unless_said:
-            hits = [hit for hit in hits if not pattern.spans(stream.utterance_bytes(hit.first))]
+            hits = [hit for hit in hits if not self._said_beside(pattern, stream, hit)]
         if made.drop_negated:
             hits = [hit for hit in hits if not is_negated(stream, hit.first)]
         if drop_quoted and hits:
@@ -211,8 +238,23 @@ def _distinct(hits: list[TokenHit]) -> list[TokenHit]:
     """Keep one hit per place: the surest, then the longest; in order of place."""
     if len(hits) == 1:
         return hits
-    kept: list[TokenHit] = []
-    for hit in sorted(hits, key=lambda h: (h.near, -h.similarity, h.first - h.last, h.first)):
-        if not any(hit.first < other.last and other.first < hit.last for other in kept):
-            kept.append(hit)
-    return sorted(kept, key=lambda hit: hit.first)
+    order = sorted(hits, key=lambda h: (h.near, -h.similarity, h.first - h.last, h.first))
+    return apart(order, lambda hit: (hit.first, hit.last))
+
+
+def apart(items: Iterable[T], span: Callable[[T], tuple[int, int]]) -> list[T]:
+    """Keep each item that overlaps none kept before it; in order of place.
+
+    Examples
+    --------
+    >>> apart([(2, 5), (4, 6), (5, 7), (0, 2)], lambda pair: pair)
+    [(0, 2), (2, 5), (5, 7)]
+    """
+    kept: list[tuple[int, int, T]] = []
+    for item in items:
+        first, last = span(item)
+        at = bisect_left(kept, first, key=itemgetter(0))
+        if (at and kept[at - 1][1] > first) or (at < len(kept) and kept[at][0] < last):
+            continue
+        kept.insert(at, (first, last, item))
+    return [item for _, _, item in kept]

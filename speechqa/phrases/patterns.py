@@ -25,10 +25,13 @@ Slots = Mapping[str, Sequence[str]]
 """Alternatives of each ``{slot}``, already of one language."""
 
 BUDGET_MS = 80
-"""Processor time one pattern may take on one call; beyond it the rule is not evaluated."""
+"""Processor time the patterns of one rule may take on one call; beyond it it is not evaluated."""
+
+SHORT_TEXT = 8192
+"""Bytes of text on which no pattern takes long enough to be timed."""
 
 _BIG_PROGRAM = 3000
-_CHUNK = 8192
+_CHUNK = SHORT_TEXT
 _CLOCK_EVERY = 8
 _MAX_PROGRAM = 200_000
 _SLOT = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
@@ -234,7 +237,7 @@ class Pattern:
         """The source as the literal prefilter wants it."""
         return f"(?m){self.source}".encode()
 
-    def spans(self, data: bytes, budget_ms: int = BUDGET_MS) -> list[tuple[int, int]] | None:
+    def spans(self, data: bytes, budget_ms: float = BUDGET_MS) -> list[tuple[int, int]] | None:
         r"""Return the byte spans of all matches, or None when the time ran out.
 
         Examples
@@ -245,7 +248,7 @@ class Pattern:
         compiled = self.compiled
         if len(data) <= _CHUNK:
             return _find_all(compiled, data, 0, len(data), 0, budget_ms)
-        deadline = thread_time_ns() + budget_ms * 1_000_000
+        deadline = thread_time_ns() + int(budget_ms * 1_000_000)
         if compiled.ProgramSize() <= _BIG_PROGRAM:
             return _find_all(compiled, data, 0, len(data), deadline, budget_ms)
         found: list[tuple[int, int]] = []
@@ -260,7 +263,7 @@ class Pattern:
 
 
 def _find_all(
-    compiled: Any, data: bytes, at: int, end: int, deadline: int, budget_ms: int
+    compiled: Any, data: bytes, at: int, end: int, deadline: int, budget_ms: float
 ) -> list[tuple[int, int]] | None:
     """Find all matches in ``data[at:end]``; a `deadline` of 0 begins with the eighth match."""
     match = compiled.Match
@@ -271,7 +274,7 @@ def _find_all(
             break
         if turn % _CLOCK_EVERY == _CLOCK_EVERY - 1:
             now = thread_time_ns()
-            deadline = deadline or now + budget_ms * 1_000_000
+            deadline = deadline or now + int(budget_ms * 1_000_000)
             if now > deadline:
                 return None
         start, stop = span

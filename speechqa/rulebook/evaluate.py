@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from speechqa.phrases.patterns import BUDGET_MS
 from speechqa.rulebook.book import Rulebook
 from speechqa.rulebook.call import Call
 from speechqa.rulebook.charge import charge_once
@@ -36,11 +37,13 @@ def evaluate(book: Rulebook, calls: Sequence[CallView]) -> list[list[RuleResult]
         plan = compiled.plan(view.lang, view.grade)
         call = Call(view, plan.lexicon)
         active = _active(call, plan)
+        heard = call.heard
         results = []
         for (_, judge, ready), dormant in zip(plan.steps, plan.dormant, strict=True):
             if dormant is not None and active is not None and dormant.holds(active):
                 results.append(dormant.answer)
             elif judge is not None:
+                heard.left_ms = BUDGET_MS
                 results.append(judge(call))
             elif ready is not None:
                 results.append(ready)

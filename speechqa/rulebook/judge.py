@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from speechqa.phrases.heard import apart
 from speechqa.rulebook import limits, rules, sequences
 from speechqa.rulebook.call import Call
 from speechqa.rulebook.search import place_of
@@ -102,11 +103,8 @@ def longest(spans: Sequence[Span]) -> list[Span]:
     """Keep the longest of overlapping spans, in order of start."""
     if len(spans) == 1:
         return list(spans)
-    kept: list[Span] = []
-    for span in sorted(spans, key=lambda one: (one.near, one.start - one.end, one.start)):
-        if not any(span.start < other.end and other.start < span.end for other in kept):
-            kept.append(span)
-    return sorted(kept, key=lambda one: one.start)
+    order = sorted(spans, key=lambda one: (one.near, one.start - one.end, one.start))
+    return apart(order, lambda one: (one.start, one.end))
 
 
 def unmasked(call: Call, spans: list[Span], masks: Masks) -> list[Span]:
