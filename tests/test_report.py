@@ -17,11 +17,11 @@ from speechqa.report import Report, write_report
 from speechqa.report.clips import LONGEST_MS, cut, spans
 from speechqa.report.frame import policy, script, style
 from speechqa.report.still import still
-from speechqa.rulebook import load
 from speechqa.store import open_store
 from speechqa.store.assessments import assessments_table
 from speechqa.web.sound import Sounds
 from tests.web_store import TALK, assess, made_call, make_sound, settings
+from tests.web_store import book as standard
 
 HOSTILE = "<script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -29,7 +29,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 @pytest.fixture(scope="module")
 def book():
-    return load("starter", settings().rules)
+    return standard()
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_a_report_replaces_only_a_report_and_only_when_told(store, book, tmp_pat
 def test_the_command_says_what_it_wrote(store, tmp_path, capsys):
     out = tmp_path / "r"
     arguments = ["report", "--store", store.uri, "--agent", "AnnaP", "--calls", "1"]
-    assert command([*arguments, "--out", str(out), "--json", "--rulebook", "starter"]) == 0
+    assert command([*arguments, "--out", str(out), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["files"] == 1
     assert command([*arguments, "--out", str(tmp_path / "x"), "--language", "fr"]) == 2
