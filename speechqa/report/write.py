@@ -70,6 +70,12 @@ class Report:
         text = urlencode({name: value for name, value in given.items() if value})
         return f"?{text}" if text else ""
 
+    @property
+    def chosen(self) -> str:
+        """The filters as people read them."""
+        days = f"{self.since or '…'} – {self.until or '…'}" if self.since or self.until else ""
+        return " · ".join(one for one in (days, self.queue) if one)
+
 
 @dataclass(frozen=True)
 class Written:
@@ -222,7 +228,8 @@ class _Maker:
             views.append(View(f"call/{key}", name, still(inside, resolve, own)))
         views.append(self._terms())
         all_clips = [clip for found in clips.values() for clip in found]
-        frame = Frame(self._report.language, {}, f"{agent} · {self._report.query.lstrip('?')}")
+        note = " · ".join(one for one in (agent, self._report.chosen) if one)
+        frame = Frame(self._report.language, {}, note)
         self._put(self._folder / "agents" / self._names[agent], frame, views, all_clips)
         self._log.note(Person("supervisor", "report"), "report", f"agent {agent}")
         self.calls += len(pages)
@@ -257,7 +264,7 @@ class _Maker:
         views.append(self._terms())
         links = {views[0].title.partition(" ·")[0]: "#"}
         links |= {view.title.partition(" ·")[0]: f"#{view.name}" for view in views[1:3]}
-        frame = Frame(self._report.language, links, self._report.query.lstrip("?"))
+        frame = Frame(self._report.language, links, self._report.chosen)
         self._put(self._folder / "index.html", frame, views, [])
         self._log.note(Person("supervisor", "report"), "report", "index")
 
