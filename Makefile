@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PRODUCT := $(VENV)/.product
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test torture lint types check fixtures images model clean help
+.PHONY: demo test torture bench lint types check fixtures images model clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -35,6 +35,10 @@ images: $(STAMP)  ## draw the documentation's pictures from the demo's store
 
 torture: $(STAMP)  ## the reliability rows at full size, with figures; goes on where it stopped
 	$(BIN)/python -m tests.torture --page docs/reliability.md --json docs/torture.json $(TORTURE)
+
+bench: $(STAMP)  ## the table of speed ratios, with its drawing (an hour on two cores)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python -m benchmarks.ratios --plot docs/images/ratios.svg $(BENCH)
 
 model: $(STAMP)  ## make the small model again: speech, training, export (hours on a CPU)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,render]'

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from speechqa.errors import CallError
 from speechqa.pipeline import Assessment, CallFacts
 from speechqa.pipeline.explain import explain_measure, explain_rule, explain_score
+from speechqa.store.rulebooks import kept_rulebook
 from speechqa.timing import MEASURES
 from speechqa.transcript import join_words, turns
 from speechqa.web import draw, verdicts
@@ -79,7 +80,9 @@ class CallPages:
         results = {result["rule"]: result for result in judged.results} if judged else {}
         if judged is not None and name in results:
             desk = self._desk
-            return explain_rule(facts, judged, results[name], desk.book, desk.settings.timing)
+            kept = kept_rulebook(desk.library.store, judged.rulebook_digest)
+            today = desk.book, desk.settings.timing
+            return explain_rule(facts, judged, results[name], *today, kept=kept)
         near = difflib.get_close_matches(name, [*MEASURES, *results], n=1)
         raise HTTPException(404, "no such figure here" + (f"; nearest: {near[0]}" if near else ""))
 
