@@ -219,6 +219,7 @@ class _Reader:
             form = RulebookForm.model_validate(self.data)
         except ValidationError as error:
             items = [*error.errors(), *_under_meant_kinds(self.data)]
+            items += _beside_broken_extras(self.data, items)
             for item in items:
                 if not (item["type"] == "too_short" and self.data.get(str(item["loc"][-1]))):
                     self._note(*explain(item, self.data))
@@ -260,4 +261,33 @@ def _under_meant_kinds(data: dict[str, Any]) -> list[Any]:
         RulebookForm.model_validate(data | {"rules": changed})
     except ValidationError as error:
         return [one for one in error.errors() if one["loc"][:2] in {("rules", at) for at in meant}]
+    return []
+
+
+_EXTRAS = frozenset("better note source examples languages when where weight".split())
+"""Keys of a rule on which nothing else in it depends."""
+
+
+def _beside_broken_extras(data: dict[str, Any], items: Sequence[Any]) -> list[Any]:
+    """Return what is wrong with rules as a whole, where only such keys hid it that can be left out.
+
+    How a rule's keys agree is looked at only once each is well formed.
+    """
+    broken: dict[int, set[Any]] = {}
+    for item in items:
+        if len(item["loc"]) > 2 and item["loc"][0] == "rules":
+            broken.setdefault(item["loc"][1], set()).update(item["loc"][3:4] or [None])
+    rows = {at: data["rules"][at] for at, keys in broken.items() if keys <= _EXTRAS}
+    if not rows:
+        return []
+    changed = [
+        {key: value for key, value in row.items() if key not in broken[at]} if at in rows else row
+        for at, row in enumerate(data["rules"])
+    ]
+    try:
+        RulebookForm.model_validate(data | {"rules": changed})
+    except ValidationError as error:
+        return [
+            one for one in error.errors() if one["loc"][:1] == ("rules",) and one["loc"][1] in rows
+        ]
     return []
