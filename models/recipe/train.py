@@ -136,16 +136,23 @@ def _guide(guided: list[Tensor], spans: Tensor) -> Tensor:
     return torch.stack(parts).mean()
 
 
-def rate_at(progress: float, step: int) -> float:
+def rate_at(progress: float, step: int, peak: float = PEAK_RATE) -> float:
     """Learning rate: a short warm-up, a plateau, then down to almost nothing."""
     warm = min(1.0, (step + 1) / 300)
-    return PEAK_RATE * warm * (1.0 if progress < 0.4 else max(0.02, (1 - progress) / 0.6))
+    return peak * warm * (1.0 if progress < 0.4 else max(0.02, (1 - progress) / 0.6))
 
 
 class Trainer:
     """Network, optimiser, moving average and their state on disk."""
 
-    def __init__(self, state: Path, net: Network, plan: dict[str, Any], device: str) -> None:
+    def __init__(
+        self,
+        state: Path,
+        net: Network,
+        plan: dict[str, Any],
+        device: str,
+        saved: dict[str, Any] | None,
+    ) -> None:
         self.state, self.net, self.plan, self.device = state, net.to(device), plan, device
         decayed = [p for n, p in net.named_parameters() if p.dim() > 1 and n not in ("emb", "dpos")]
         ids = {id(p) for p in decayed}
@@ -154,8 +161,7 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.98), fused=True)
         self.average = {k: v.clone() for k, v in net.state_dict().items()}
         self.step, self.seconds = 0, 0.0
-        if state.exists():
-            saved = torch.load(state, map_location=device, weights_only=False)
+        if saved:
             net.load_state_dict(saved["net"])
             self.average = saved["average"]
             self.optimiser.load_state_dict(saved["optimiser"])
@@ -251,6 +257,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--warm", type=Path, nargs=2, help="trial checkpoint and its phone list")
+    parser.add_argument("--start", type=Path, help="a state to begin with, its schedule anew")
+    parser.add_argument("--peak", type=float, default=PEAK_RATE, help="highest learning rate")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
     place = arguments.state.with_suffix(".meeting").absolute()
@@ -269,12 +277,23 @@ def main() -> None:
     sys.exit(max(abs(trainer.exitcode or 0) for trainer in trainers))
 
 
+def _saved(state: Path, start: Path | None, device: str) -> dict[str, Any] | None:
+    """The state to go on from: this training's own, or another's with its time set back."""
+    if state.exists():
+        own: dict[str, Any] = torch.load(state, map_location=device, weights_only=False)
+        return own
+    if start is None:
+        return None
+    other: dict[str, Any] = torch.load(start, map_location=device, weights_only=False)
+    return other | {"seconds": 0.0}
+
+
 def run(arguments: argparse.Namespace, rank: int, place: Path, started: float) -> None:
     """One training process: train until the minutes are used up."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     torch.manual_seed(rank)
     torch.set_num_threads(1)
-    saved = torch.load(arguments.state, weights_only=False) if arguments.state.exists() else None
+    saved = _saved(arguments.state, arguments.start, arguments.device)
     if saved:
         plan = saved["plan"]
     else:
@@ -285,7 +304,7 @@ def run(arguments: argparse.Namespace, rank: int, place: Path, started: float) -
     if not saved and arguments.warm:
         old = json.loads(arguments.warm[1].read_text(encoding="utf-8"))["phs"]
         warm_start(net, arguments.warm[0], plan["phones"], old)
-    trainer = Trainer(arguments.state, net, plan, arguments.device)
+    trainer = Trainer(arguments.state, net, plan, arguments.device, saved)
     if rank == 0:
         count = sum(p.numel() for p in net.parameters())
         print(f"{count} parameters, {len(plan['trained'])} tokens, step {trainer.step}", flush=True)
@@ -297,7 +316,7 @@ def run(arguments: argparse.Namespace, rank: int, place: Path, started: float) -
     worker = context.Process(target=produce, args=work, daemon=True)
     worker.start()
     try:
-        _loop(trainer, batches, share, meeting, started, arguments.minutes * 60, rank == 0)
+        _loop(trainer, batches, share, meeting, started, arguments, rank == 0)
     finally:
         if rank == 0:
             trainer.save()
@@ -310,16 +329,17 @@ def _loop(
     share: Any,
     meeting: Meeting,
     started: float,
-    budget_s: float,
+    arguments: argparse.Namespace,
     leads: bool,
 ) -> None:
     seen: dict[str, list[float]] = {}
     audio_s, marked, saved_at = 0.0, time.monotonic(), time.monotonic()
-    before_s = trainer.seconds
+    before_s, budget_s = trainer.seconds, 60 * arguments.minutes
     while trainer.seconds < budget_s:
         batch = batches.get(timeout=300)
         share.value = trainer.seconds / budget_s
-        for name, value in trainer.learn(batch, rate_at(share.value, trainer.step)).items():
+        rate = rate_at(share.value, trainer.step, arguments.peak)
+        for name, value in trainer.learn(batch, rate).items():
             seen.setdefault(name, []).append(value)
         now = time.monotonic()
         trainer.seconds = before_s + now - started
