@@ -79,7 +79,9 @@ class VadSettings(Group):
         "auto", "Detector: webrtc; silero; or auto, which asks Silero about doubtful stretches."
     )
     aggressiveness: int = option(2, "Mode of webrtcvad, 0 (lenient) to 3 (strict).", ge=0, le=3)
-    asr_pad_ms: int = option(200, "Padding added each side for recognising only.", unit="ms")
+    asr_pad_ms: int = option(
+        300, "Padding added each side for recognising only.", unit="ms", ge=0, le=2000
+    )
     bridge_ms: int = option(200, "Gaps shorter than this are bridged.", unit="ms", ge=0)
     island_ms: int = option(100, "Islands shorter than this are dropped.", unit="ms", ge=0)
     onset_db: float = option(7.0, "Speech begins this far above the noise floor.", unit="dB")

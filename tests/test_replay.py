@@ -11,8 +11,8 @@ import pytest
 from benchmarks.reassess import sentences, synthetic_call, with_rule
 from speechqa.batch import replay as replaying
 from speechqa.batch.differences import differences
+from speechqa.batch.groups import WHOLE, grouped
 from speechqa.batch.judge import judge_missing, store_and_judge
-from speechqa.batch.replay import WHOLE, grouped
 from speechqa.batch.sieve import Sieve, _Words
 from speechqa.phrases import Heard, Lexicon
 from speechqa.phrases.stream import PASSAGE_PAUSE_MS, UTTERANCE_PAUSE_MS

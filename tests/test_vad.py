@@ -57,7 +57,7 @@ def test_nan_and_infinity_do_not_spoil_the_rest():
 
 def test_spans_for_recognising_are_padded_merged_and_inside():
     spans = asr_spans(np.array([[50, 900], [1200, 1500], [5000, 5990]]), 6000, VadSettings())
-    assert spans.tolist() == [[0, 1700], [4800, 6000]]
+    assert spans.tolist() == [[0, 1800], [4700, 6000]]
 
 
 def overlap_ms(a, b):

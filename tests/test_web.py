@@ -364,10 +364,10 @@ def test_filters_choose_calls_and_say_so_when_none_fits(boss):
 def test_the_figures_of_a_card_are_those_of_the_command_line(place, app_and_access):
     from speechqa.scorecard import scorecards
     from speechqa.web.figures import Choice
-    from speechqa.web.snapshot import Library
+    from speechqa.web.snapshot import Archive
     from speechqa.web.sums import Sums
 
-    sums = Sums(Library(place[1]).snapshot().columns, {})
+    sums = Sums(Archive(place[1]).snapshot().columns, {})
     own = {card.name: card for card in sums.cards(sums.mask(Choice()))}
     for card in scorecards(place[1]):
         mine = own[card.name]
@@ -407,11 +407,11 @@ def test_search_finds_phrases_in_order_and_by_party(boss):
 
 def test_search_reads_chinese_by_characters(tmp_path):
     from speechqa.web.search import Searcher
-    from speechqa.web.snapshot import Library
+    from speechqa.web.snapshot import Archive
 
     store = make_store(tmp_path, [made_call(1, talk=[("agent", "您 好 请 问 有 什么 可以 帮 您")])])
-    library = Library(store)
-    found = Searcher(library).search(library.snapshot().calls, "请问有什么")
+    archive = Archive(store)
+    found = Searcher(archive).search(archive.snapshot().calls, "请问有什么")
     assert [(m.before, m.found, m.after) for m in found.matches] == [
         ("您好", "请问有什么", "可以帮您")
     ]
@@ -437,14 +437,14 @@ def test_pages_speak_chinese_to_a_chinese_browser_and_every_text_is_translated(b
 
 
 def test_a_new_call_appears_without_a_restart(tmp_path):
-    from speechqa.web.snapshot import Library
+    from speechqa.web.snapshot import Archive
 
     store = make_store(tmp_path, [made_call(1)])
-    library = Library(store, look_s=0)
-    assert len(library.snapshot().calls) == 1
+    archive = Archive(store, look_s=0)
+    assert len(archive.snapshot().calls) == 1
     store.commit_calls([made_call(2)])
-    assert len(library.renew().calls) == 2
-    assert library.facts(library.snapshot().calls[0]).call_id == "call-2"
+    assert len(archive.renew().calls) == 2
+    assert archive.facts(archive.snapshot().calls[0]).call_id == "call-2"
 
 
 # ------------------------------------------------------------------------------------ sound

@@ -19,7 +19,7 @@ from speechqa.web.figures import Choice
 from speechqa.web.kept import Kept
 from speechqa.web.pooling import pool_groups
 from speechqa.web.rows import Judged, Listed, Recorded
-from speechqa.web.snapshot import Library
+from speechqa.web.snapshot import Archive
 from speechqa.web.sums import Sums
 from tests.web_store import made_call, make_store
 
@@ -267,7 +267,7 @@ def test_the_same_figure_gives_the_same_rank_and_few_calls_or_no_name_give_none(
 def test_the_command_line_ranks_as_the_pages_do(tmp_path):
     calls = [made_call(n, agent=agent) for n, agent in enumerate(["Anna", "Ben", ""] * 10, 1)]
     store = make_store(tmp_path, calls)
-    own = Library(store).snapshot()
+    own = Archive(store).snapshot()
     sums = Sums(own.columns, {})
     made = {card.name: card.rank for card in sums.cards(sums.mask(Choice()))}
     assert made == {card.name: card.rank for card in scorecards(store)}
@@ -293,14 +293,14 @@ def test_what_is_kept_is_made_once_and_the_unused_goes_first():
 
 def test_a_new_picture_is_ready_before_anybody_sees_it(tmp_path):
     store = make_store(tmp_path, [made_call(1)])
-    library = Library(store, look_s=0)
+    archive = Archive(store, look_s=0)
     seen = []
-    library.prepare.append(lambda new, old: 1 / 0)  # what cannot be made ahead holds nothing up
-    library.prepare.append(lambda new, old: seen.append((len(new.calls), len(old.calls))))
-    library.snapshot()
+    archive.prepare.append(lambda new, old: 1 / 0)  # what cannot be made ahead holds nothing up
+    archive.prepare.append(lambda new, old: seen.append((len(new.calls), len(old.calls))))
+    archive.snapshot()
     store.commit_calls([made_call(2)])
     until = time.monotonic() + 20
-    while len(library.snapshot().calls) < 2 and time.monotonic() < until:
+    while len(archive.snapshot().calls) < 2 and time.monotonic() < until:
         time.sleep(0.02)
     assert (2, 1) in seen
 
@@ -309,10 +309,10 @@ def test_a_review_makes_a_picture_without_reading_the_calls_again(tmp_path):
     from speechqa.web.verdicts import review_row
 
     store = make_store(tmp_path, [made_call(1)])
-    library = Library(store)
-    before = library.snapshot()
+    archive = Archive(store)
+    before = archive.snapshot()
     row = {"rule": "r", "start_ms": 1, "verdict": "confirm", "reviewer": "P", "comment": ""}
     store.append_reviews(review_row(key=f"{1:032x}", **row))
-    after = library.renew()
+    after = archive.renew()
     assert len(after.reviews) == 1
     assert after.columns is before.columns

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from speechqa.batch.replay import Old, grouped, is_stale, replay
+from speechqa.batch.groups import grouped, is_stale
+from speechqa.batch.replay import Old, replay
 from speechqa.rulebook import Rulebook
 from speechqa.settings import TimingSettings
 from speechqa.store import Store

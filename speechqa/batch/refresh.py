@@ -45,18 +45,7 @@ def refresh_metadata(
 
 
 def _with_metadata(facts: CallFacts, meta: CallMetadata) -> CallFacts:
-    return replace(
-        facts,
-        call_id=meta.call_id,
-        agent_id=meta.agent_id,
-        started_at=meta.started_at,
-        queue=meta.queue,
-        direction=meta.direction,
-        caller=meta.caller,
-        answered_ms=meta.answered_ms,
-        metadata=dict(meta.columns),
-        metadata_sources=dict(meta.sources),
-    )
+    return replace(facts, **meta.stored_fields())
 
 
 def _completed(meta: CallMetadata, row: KnownInput) -> CallMetadata:

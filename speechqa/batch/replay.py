@@ -13,35 +13,28 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
+from speechqa.batch.groups import Group
 from speechqa.batch.judge import where
-from speechqa.batch.sieve import Sieve
 from speechqa.batch.workers import Done, Workers
 from speechqa.pipeline import CallFacts
-from speechqa.pipeline.assess import assessment_digest
 from speechqa.pipeline.replay import answers, settle, stored_answers, uncharged
-from speechqa.pipeline.textless import NOT_KEPT
 from speechqa.rulebook import Rulebook, RuleResult
-from speechqa.rulebook.depends import Change, change_between, part_of
 from speechqa.rulebook.rules import Forbidden
 from speechqa.settings import TimingSettings
 from speechqa.store import BLOCK_CALLS, Store
-from speechqa.store.columns import answer_blocks, facts_of_table, recording_blocks
-from speechqa.store.rulebooks import kept_rulebook
+from speechqa.store.columns import (
+    StoredAnswers,
+    answer_blocks,
+    facts_of_table,
+    recording_blocks,
+)
 
 PATIENCE_S = 600.0
 """How long a worker may take for one block of calls."""
-
-WHOLE = "whole"
-"""Name of the group of calls that every rule judges again."""
-
-MANY = 0.25
-"""When more of the rules than this changed, judging all of them is simpler and no slower."""
 
 SILENT = frozenset({"met", "not_applicable"})
 """Answers that charge nobody."""
@@ -57,33 +50,6 @@ class Verdict:
     points: float
     potential: float
     percent: float | None
-
-
-@dataclass(frozen=True)
-class Group:
-    """Calls that were judged by one rulebook, and what it takes to judge them by the new one.
-
-    Parameters
-    ----------
-    book
-        The new rulebook.
-    part
-        The rules that changed; None when all are judged again.
-    """
-
-    book: Rulebook
-    change: Change | None
-    part: Rulebook | None
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether stored answers are of no use."""
-        return self.change is None
-
-    @cached_property
-    def sieve(self) -> Sieve:
-        """The sieve of the rules that changed."""
-        return Sieve(self.part or self.book)
 
 
 @dataclass(frozen=True)
@@ -139,56 +105,6 @@ def replay(
         for verdicts in hands.do(second):
             found.verdicts.update(verdicts)
     return found
-
-
-def grouped(
-    store: Store, book: Rulebook, settings: TimingSettings, rows: Sequence[Mapping[str, Any]]
-) -> tuple[dict[str, str], dict[str, Group]]:
-    """Sort calls by what their stored verdict was made with.
-
-    Parameters
-    ----------
-    rows
-        Newest assessment of each call: key, assessment, rulebook_digest, and whether it is
-        ``stale``.
-
-    Returns
-    -------
-    Name of the group by key, and the groups by name.
-    """
-    groups: dict[str, Group] = {WHOLE: Group(book, None, None)}
-    group_of = {}
-    for row in rows:
-        digest = row["rulebook_digest"]
-        name = f"{digest}:{row['assessment']}"
-        if name not in groups:
-            groups[name] = _group(kept_rulebook(store, digest), row["assessment"], book, settings)
-        group_of[row["key"]] = WHOLE if row["stale"] or groups[name].is_whole else name
-    return group_of, groups
-
-
-def _group(
-    old: Rulebook | None, assessment: str, book: Rulebook, settings: TimingSettings
-) -> Group:
-    if old is None or assessment_digest(old, settings) != assessment:
-        return Group(book, None, None)
-    change = change_between(old, book)
-    if len(change.judged) > MANY * len(book.call_rules):
-        return Group(book, None, None)
-    return Group(book, change, part_of(book, change.judged) if change.judged else None)
-
-
-def is_stale(processed_at: str, assessed_at: str, flags: Sequence[str]) -> bool:
-    """Say whether a recording was processed again after it was judged.
-
-    Calls without text are stored after they were judged; what was judged then cannot be again.
-
-    Examples
-    --------
-    >>> is_stale("2026-01-02", "2026-01-01", []), is_stale("2026-01-01", "2026-01-02", [])
-    (True, False)
-    """
-    return processed_at > assessed_at and NOT_KEPT not in flags
 
 
 def _judges(group: Group) -> bool:
@@ -288,7 +204,7 @@ def _changed(table: pa.Table, group: Group, fresh: Mapping[str, Answers]) -> lis
         for rule in group.part.call_rules
         if isinstance(rule, Forbidden) or rule.severity == "critical"
     }
-    answers_ = _Stored(table)
+    answers_ = StoredAnswers(table)
     changed = []
     for row, key in enumerate(table["key"].to_pylist()):
         if key not in fresh:
@@ -300,44 +216,6 @@ def _changed(table: pa.Table, group: Group, fresh: Mapping[str, Answers]) -> lis
                 changed.append(row)
                 break
     return changed
-
-
-class _Stored:
-    """Stored answers of a block, looked up by row and rule without making them all."""
-
-    def __init__(self, table: pa.Table) -> None:
-        column = table["results"].combine_chunks()
-        flat = column.flatten()
-        self._offsets = np.asarray(column.offsets) - column.offsets[0].as_py()
-        self._rules = flat.field("rule").dictionary_encode()
-        self._codes = np.asarray(self._rules.indices)
-        self._names = {name: code for code, name in enumerate(self._rules.dictionary.to_pylist())}
-        outcome = flat.field("outcome").dictionary_encode()
-        self._outcome, self._outcomes = np.asarray(outcome.indices), outcome.dictionary.to_pylist()
-        self._earned = flat.field("earned").to_numpy(zero_copy_only=False)
-        self._lacking = np.asarray(flat.field("lacking").fill_null(False))
-        self._fragile = np.asarray(flat.field("fragile"))
-        self._guess: dict[str, int] = {}
-
-    def of(self, row: int, rule: str) -> tuple[Any, ...] | None:
-        """Return outcome, share earned, lacking and fragile; None without such a rule."""
-        first, last = self._offsets[row], self._offsets[row + 1]
-        code = self._names.get(rule)
-        if code is None:
-            return None
-        at = first + self._guess.get(rule, 0)  # rules stand in one order in nearly all rows
-        if at >= last or self._codes[at] != code:
-            places = np.flatnonzero(self._codes[first:last] == code)
-            if not len(places):
-                return None
-            self._guess[rule] = int(places[0])
-            at = first + places[0]
-        return (
-            self._outcomes[self._outcome[at]],
-            float(self._earned[at]),
-            bool(self._lacking[at]),
-            bool(self._fragile[at]),
-        )
 
 
 def settle_block(

@@ -79,17 +79,4 @@ def _audio_ms(calls: Sequence[Prepared]) -> int:
 
 def failure(call: CallTask, error: CallError, *, config: str) -> CallFacts:
     """Return the row of a call that could not be processed, with its metadata."""
-    meta = call.metadata
-    return failed(
-        call.source,
-        error,
-        config=config,
-        call_id=meta.call_id,
-        agent_id=meta.agent_id,
-        started_at=meta.started_at,
-        queue=meta.queue,
-        direction=meta.direction,
-        caller=meta.caller,
-        metadata=dict(meta.columns),
-        metadata_sources=dict(meta.sources),
-    )
+    return failed(call.source, error, config=config, **call.metadata.stored_fields())

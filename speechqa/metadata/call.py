@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 Origin = Literal["csv", "json", "name", "path"]
 
@@ -71,6 +71,24 @@ class CallMetadata:
     holds: tuple[tuple[int, int], ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, Origin] = field(default_factory=dict)
+
+    def stored_fields(self) -> dict[str, Any]:
+        """Return what a call's row keeps of it, by the row's names; holds are kept as intervals.
+
+        >>> CallMetadata("7", columns={"site": "Leeds"}).stored_fields()["metadata"]
+        {'site': 'Leeds'}
+        """
+        return {
+            "call_id": self.call_id,
+            "agent_id": self.agent_id,
+            "started_at": self.started_at,
+            "queue": self.queue,
+            "direction": self.direction,
+            "caller": self.caller,
+            "answered_ms": self.answered_ms,
+            "metadata": dict(self.columns),
+            "metadata_sources": dict(self.sources),
+        }
 
 
 def field_name(name: str) -> str:

@@ -95,7 +95,7 @@ def prepare(
     samples = dict(zip(parties, recording.samples, strict=True))
     facts = CallFacts(
         key=call_key(replace(source, audio_sha256=recording.sha256), config),
-        call_id=metadata.call_id,
+        **metadata.stored_fields(),
         path=source.path,
         size_bytes=recording.size_bytes,
         mtime_ns=recording.mtime_ns,
@@ -104,14 +104,6 @@ def prepare(
         status="damaged" if recording.damage else "scored",
         reason_code=recording.damage[0].kind if recording.damage else None,
         reason="; ".join(damage.detail for damage in recording.damage) or None,
-        agent_id=metadata.agent_id,
-        started_at=metadata.started_at,
-        queue=metadata.queue,
-        direction=metadata.direction,
-        caller=metadata.caller,
-        answered_ms=metadata.answered_ms,
-        metadata=dict(metadata.columns),
-        metadata_sources=dict(metadata.sources),
         duration_ms=recording.duration_ms,
         rate_hz=recording.rate_hz,
         channels=recording.channels,

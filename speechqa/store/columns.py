@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -111,3 +112,47 @@ def _running(column: Any) -> Sequence[int]:
     lengths = pc.fill_null(pc.list_value_length(column), 0)
     running: list[int] = pc.cumulative_sum(lengths).to_pylist()
     return running
+
+
+class StoredAnswers:
+    """Stored answers of a block, looked up by row and rule without making them all.
+
+    Parameters
+    ----------
+    table
+        As `answer_blocks` yields them.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        column = table["results"].combine_chunks()
+        flat = column.flatten()
+        self._offsets = np.asarray(column.offsets) - column.offsets[0].as_py()
+        self._rules = flat.field("rule").dictionary_encode()
+        self._codes = np.asarray(self._rules.indices)
+        self._names = {name: code for code, name in enumerate(self._rules.dictionary.to_pylist())}
+        outcome = flat.field("outcome").dictionary_encode()
+        self._outcome, self._outcomes = np.asarray(outcome.indices), outcome.dictionary.to_pylist()
+        self._earned = flat.field("earned").to_numpy(zero_copy_only=False)
+        self._lacking = np.asarray(flat.field("lacking").fill_null(False))
+        self._fragile = np.asarray(flat.field("fragile"))
+        self._guess: dict[str, int] = {}
+
+    def of(self, row: int, rule: str) -> tuple[Any, ...] | None:
+        """Return outcome, share earned, lacking and fragile; None without such a rule."""
+        first, last = self._offsets[row], self._offsets[row + 1]
+        code = self._names.get(rule)
+        if code is None:
+            return None
+        at = first + self._guess.get(rule, 0)  # rules stand in one order in nearly all rows
+        if at >= last or self._codes[at] != code:
+            places = np.flatnonzero(self._codes[first:last] == code)
+            if not len(places):
+                return None
+            self._guess[rule] = int(places[0])
+            at = first + places[0]
+        return (
+            self._outcomes[self._outcome[at]],
+            float(self._earned[at]),
+            bool(self._lacking[at]),
+            bool(self._fragile[at]),
+        )

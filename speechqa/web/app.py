@@ -25,7 +25,7 @@ from speechqa.web.guard import Guard
 from speechqa.web.pages import Pages
 from speechqa.web.reviewing import Reviewing
 from speechqa.web.rule_pages import RulePages
-from speechqa.web.snapshot import LOOK_S, Library
+from speechqa.web.snapshot import LOOK_S, Archive
 from speechqa.web.sound import Sounds
 
 
@@ -59,7 +59,7 @@ def create_app(
         How often the store is looked at for new calls.
     """
     desk = Desk(
-        Library(store, look_s=look_s),
+        Archive(store, look_s=look_s),
         settings,
         book,
         access,

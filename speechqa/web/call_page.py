@@ -47,7 +47,7 @@ class CallPages:
     def sound(self, request: Request) -> Response:
         """Send a call's sound, or the part of it that is asked for."""
         call = call_for(self._desk, request, request.path_params["call"])
-        facts = self._desk.library.facts(call)
+        facts = self._desk.archive.facts(call)
         if facts is None:
             raise HTTPException(404)
         try:
@@ -62,7 +62,7 @@ class CallPages:
     def why(self, request: Request) -> Response:
         """Explain one figure or verdict: definition, thresholds, intervals, arithmetic."""
         call = call_for(self._desk, request, request.path_params["call"])
-        facts, judged = self._desk.library.facts(call), self._desk.library.assessment(call)
+        facts, judged = self._desk.archive.facts(call), self._desk.archive.assessment(call)
         if facts is None or not facts.measured:
             raise HTTPException(404)
         told = self._explain(facts, judged, request.path_params["name"])
@@ -80,7 +80,7 @@ class CallPages:
         results = {result["rule"]: result for result in judged.results} if judged else {}
         if judged is not None and name in results:
             desk = self._desk
-            kept = kept_rulebook(desk.library.store, judged.rulebook_digest)
+            kept = kept_rulebook(desk.archive.store, judged.rulebook_digest)
             today = desk.book, desk.settings.timing
             return explain_rule(facts, judged, results[name], *today, kept=kept)
         near = difflib.get_close_matches(name, [*MEASURES, *results], n=1)
@@ -89,10 +89,10 @@ class CallPages:
 
 def call_parts(desk: Desk, call: Listed) -> dict[str, Any]:
     """Return what the call's page shows."""
-    facts, judged = desk.library.facts(call), desk.library.assessment(call)
+    facts, judged = desk.archive.facts(call), desk.archive.assessment(call)
     if facts is None:
         raise HTTPException(404)
-    reviews = desk.library.snapshot().reviews.get(call.recorded.key, ())
+    reviews = desk.archive.snapshot().reviews.get(call.recorded.key, ())
     found = findings(judged, reviews) if judged else []
     for one in found:
         one["better"] = better(one["hit"], desk.rule(one["rule"]), facts.language)

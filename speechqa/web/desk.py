@@ -25,7 +25,7 @@ from speechqa.web.figures import Choice, Corrected
 from speechqa.web.formats import FILTERS
 from speechqa.web.kept import Kept
 from speechqa.web.rows import Listed
-from speechqa.web.snapshot import Library, Snapshot
+from speechqa.web.snapshot import Archive, Snapshot
 from speechqa.web.sound import Sounds
 from speechqa.web.sums import Mask, Sums
 from speechqa.web.views import View, agent_url, answer, call_url, person_of
@@ -52,7 +52,7 @@ class Desk:
         Points with people's verdicts, by call and number of reviews.
     """
 
-    library: Library
+    archive: Archive
     settings: Settings
     book: Rulebook
     access: Access
@@ -186,7 +186,7 @@ class Desk:
     def _pair(
         self, call: Listed, reviews: Sequence[Mapping[str, Any]]
     ) -> tuple[float, float] | None:
-        judged = self.library.assessment(call)
+        judged = self.archive.assessment(call)
         new = judged and verdicts.adjusted(judged, reviews, self.fails)
         return (new.points, new.potential) if new else None
 
@@ -243,7 +243,7 @@ def call_for(desk: Desk, request: Request, name: str) -> Listed:
 
     A call that is somebody else's is answered like one that does not exist.
     """
-    call = desk.library.snapshot().find(name)
+    call = desk.archive.snapshot().find(name)
     if call is None or not person_of(request).may_see(call.recorded.agent_id):
         raise HTTPException(404)
     return call

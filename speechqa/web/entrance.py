@@ -68,7 +68,7 @@ class Entrance:
         return self._desk.page(request, "people.html", agents=agents, link=None, invited=None)
 
     def _agents(self) -> list[str]:
-        return [name for name in self._desk.library.snapshot().columns.agents[1] if name]
+        return [name for name in self._desk.archive.snapshot().columns.agents[1] if name]
 
     async def invite(self, request: Request) -> Response:
         """Make a link for another supervisor or an agent; it is shown once."""

@@ -56,14 +56,14 @@ class Pages:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._searcher = Searcher(desk.library)
+        self._searcher = Searcher(desk.archive)
         desk.shared.update(
             {
                 "team.html": self._team,
                 "agent.html": self._agent,
             }
         )
-        desk.library.prepare += [self._read, desk.prepare]
+        desk.archive.prepare += [self._read, desk.prepare]
 
     def team(self, request: Request) -> Response:
         """Show every agent's card, the sections by day, and what needs attention."""
@@ -71,7 +71,7 @@ class Pages:
         if person.role == "agent":
             return RedirectResponse(agent_url(person.name), 303)
         self._desk.log.note(person, "view", "team")
-        return self._desk.shared_page(request, "team.html", self._desk.library.snapshot())
+        return self._desk.shared_page(request, "team.html", self._desk.archive.snapshot())
 
     def _team(self, picture: Snapshot, view: View) -> dict[str, Any]:
         choice = view.choice
@@ -97,7 +97,7 @@ class Pages:
         person, kind = supervisor(request), request.path_params["kind"]
         if kind not in ATTENTION:
             raise HTTPException(404)
-        picture, choice = self._desk.library.snapshot(), choice_of(request)
+        picture, choice = self._desk.archive.snapshot(), choice_of(request)
         calls = figures.attention(self._desk.chosen(picture, choice))[kind]
         title, _, help_ = ATTENTION[kind]
         self._desk.log.note(person, "view", f"attention {kind}")
@@ -119,7 +119,7 @@ class Pages:
         person, name = person_of(request), request.path_params["agent"]
         if not person.may_see(name):
             raise HTTPException(403)
-        picture = self._desk.library.snapshot()
+        picture = self._desk.archive.snapshot()
         if _wanted(name) not in picture.columns.agents[1]:
             raise HTTPException(404)
         self._desk.log.note(person, "view", f"agent {name}")
@@ -154,7 +154,7 @@ class Pages:
 
     def _moments(self, calls: list[Listed], *, best: bool) -> list[Moment]:
         looked_at = candidates(calls, self._severity, best=best)
-        return moments(looked_at, self._desk.library.hits(looked_at), best=best)
+        return moments(looked_at, self._desk.archive.hits(looked_at), best=best)
 
     def _severity(self, rule: str) -> str:
         known = self._desk.rule(rule)
@@ -163,37 +163,37 @@ class Pages:
     def _read(self, picture: Snapshot, old: Snapshot | None) -> None:
         """Read the words and hits of new calls, so that neither search nor moments wait."""
         self._searcher.read(picture.calls)
-        self._desk.library.read_hits(picture.calls)
+        self._desk.archive.read_hits(picture.calls)
         if old is not None and NIGHT in old.kept:
             self._integrity(picture)
 
     def warm(self) -> None:
         """Make what the first visitors would wait for."""
-        picture = self._desk.library.snapshot()
+        picture = self._desk.archive.snapshot()
         for language in languages.LANGUAGES:
             for template, path in (("team.html", "/"), ("rules.html", "/rules")):
                 self._desk.shared_text(picture, template, View("supervisor", language, path, ""))
         self._read(picture, None)
         for call in picture.calls[:1]:
-            self._desk.library.assessment(call)
-            self._desk.library.facts(call)
+            self._desk.archive.assessment(call)
+            self._desk.archive.facts(call)
 
     def night(self, request: Request) -> Response:
         """Show the integrity report: every recording accounted for."""
         person = supervisor(request)
-        picture = self._desk.library.snapshot()
+        picture = self._desk.archive.snapshot()
         report = self._integrity(picture)
         by_path = {call.recorded.path: call for call in picture.calls}
         self._desk.log.note(person, "view", "night")
         return self._desk.page(request, "night.html", report=report, by_path=by_path)
 
     def _integrity(self, picture: Snapshot) -> Integrity:
-        return self._desk.kept(picture, NIGHT, lambda: integrity(self._desk.library.store))
+        return self._desk.kept(picture, NIGHT, lambda: integrity(self._desk.archive.store))
 
     def search(self, request: Request) -> Response:
         """Find words over all transcripts."""
         person = supervisor(request)
-        picture, choice = self._desk.library.snapshot(), choice_of(request)
+        picture, choice = self._desk.archive.snapshot(), choice_of(request)
         words = request.query_params.get("q", "").strip()[:200]
         party = request.query_params.get("party", "")
         calls = self._desk.chosen(picture, choice)

@@ -65,7 +65,7 @@ class Reviewing:
         if person.role == "agent" and verdict not in ("dispute", "comment"):
             raise HTTPException(403, "an agent can dispute or comment, not decide")
         start_ms = _start(form.get("start_ms", ""))
-        judged = self._desk.library.assessment(call)
+        judged = self._desk.archive.assessment(call)
         known = {
             place
             for result in (judged.results if judged else ())
@@ -86,19 +86,19 @@ class Reviewing:
             comment=form.get("comment", ""),
             blind=blind,
         )
-        self._desk.library.store.append_reviews(row)
-        self._desk.library.renew()
+        self._desk.archive.store.append_reviews(row)
+        self._desk.archive.renew()
         self._desk.log.note(person, f"review {verdict}", f"call {call.recorded.key}")
 
     def _after(self, request: Request, call: Listed) -> Response:
-        again = self._desk.library.snapshot().find(call.recorded.key)
+        again = self._desk.archive.snapshot().find(call.recorded.key)
         if again is None:
             raise HTTPException(404)
         return self._desk.page(request, "_reviewed.html", **call_parts(self._desk, again))
 
     def _next(self, person: Person) -> dict[str, Any]:
         """Return a finding to judge blind, and how many are left."""
-        picture = self._desk.library.snapshot()
+        picture = self._desk.archive.snapshot()
         open_: list[tuple[Listed, verdicts.Place]] = []
         for key, reviews in picture.reviews.items():
             call = picture.by_key.get(key)
@@ -110,7 +110,7 @@ class Reviewing:
             open_ += [(call, place) for place in verdicts.standing(reviews) if place not in own]
         random.shuffle(open_)
         for call, place in open_:
-            judged, facts = self._desk.library.assessment(call), self._desk.library.facts(call)
+            judged, facts = self._desk.archive.assessment(call), self._desk.archive.facts(call)
             found = findings(judged, ()) if judged else []
             one = next((f for f in found if (f["rule"], f["start_ms"]) == place), None)
             if one is not None and facts is not None:

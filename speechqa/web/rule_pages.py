@@ -39,7 +39,7 @@ class RulePages:
     def rules(self, request: Request) -> Response:
         """Show each rule as a sentence, how often it hits, and what people say of it."""
         self._desk.log.note(supervisor(request), "view", "rules")
-        return self._desk.shared_page(request, "rules.html", self._desk.library.snapshot())
+        return self._desk.shared_page(request, "rules.html", self._desk.archive.snapshot())
 
     def _rules(self, picture: Snapshot, view: View) -> dict[str, Any]:
         counts = self._desk.rule_counts(picture, view.choice)
@@ -69,7 +69,7 @@ class RulePages:
     def rule(self, request: Request) -> Response:
         """Show one rule with examples to listen to."""
         person, name = supervisor(request), request.path_params["rule"]
-        picture = self._desk.library.snapshot()
+        picture = self._desk.archive.snapshot()
         rule = self._desk.rule(name)
         sums = self._desk.sums(picture)
         hit, kept = (
@@ -92,7 +92,7 @@ class RulePages:
         )
 
     def _examples(self, calls: list[Listed], rule: str, outcome: str) -> list[Moment]:
-        texts = self._desk.library.hits(calls)
+        texts = self._desk.archive.hits(calls)
         made: list[Moment] = []
         for call in calls:
             for hit in json.loads(texts.get(call.recorded.key, "[]")):

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from speechqa.transcript import join_words
 from speechqa.web.rows import Listed
-from speechqa.web.snapshot import Library
+from speechqa.web.snapshot import Archive
 
 SHOWN = 100
 AROUND = 8
@@ -57,12 +57,12 @@ class Searcher:
 
     Parameters
     ----------
-    library
+    archive
         Where the words are.
     """
 
-    def __init__(self, library: Library) -> None:
-        self._library = library
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
         self._texts: dict[str, dict[str, _Text]] = {}
         self._bare: dict[str, str] = {}
 
@@ -82,7 +82,7 @@ class Searcher:
                     hits.append((call, who, at))
                     found_in.add(call.recorded.key)
         shown = hits[:SHOWN]
-        words = dict(self._library.words({hit[0].recorded.key: hit[0] for hit in shown}.values()))
+        words = dict(self._archive.words({hit[0].recorded.key: hit[0] for hit in shown}.values()))
         matches = [
             self._match(call, who, at, len(wanted), words[call.recorded.key])
             for call, who, at in shown
@@ -98,7 +98,7 @@ class Searcher:
             if call.recorded.key not in self._texts
             and call.recorded.status in ("scored", "damaged")
         ]
-        for key, words in self._library.words(wanted):
+        for key, words in self._archive.words(wanted):
             self._texts[key] = self._made(words)
 
     def _match(self, call: Listed, who: str, at: int, length: int, words: pa.StructArray) -> Match:

@@ -84,7 +84,7 @@ class Snapshot:
 Prepare = Callable[[Snapshot, Snapshot | None], None]
 
 
-class Library:
+class Archive:
     """The store's pictures and whole calls.
 
     Parameters

@@ -27,6 +27,7 @@ from typing import Any
 
 from tests.conftest import ROOT
 from tests.torture import failing
+from tests.torture.disks import CannotHere
 from tests.torture.rows import ROWS, Row, cleared
 
 STATE = ROOT / "build" / "torture" / "state.json"
@@ -91,7 +92,7 @@ def work(name: str, base: Path, first: int, end: int) -> None:
     try:
         for piece in row.work(cleared(base), first, end):
             print(json.dumps(asdict(piece)), flush=True)
-    except PermissionError as error:
+    except CannotHere as error:
         print(json.dumps({"cannot": str(error)}), flush=True)
         return
     print(json.dumps({"over": True}), flush=True)
@@ -111,7 +112,7 @@ def follow(row: Row, part: int, state: State, until: float) -> None:
         if row.preload:
             try:
                 environment["LD_PRELOAD"] = str(failing.built(Path(base)))
-            except PermissionError as error:
+            except CannotHere as error:
                 mine["told"] = {str(error): 1}
                 return
         process = subprocess.Popen(

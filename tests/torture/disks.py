@@ -18,14 +18,18 @@ from tests.torture.crashes import Compared
 from tests.torture.inline import forked
 
 
+class CannotHere(Exception):
+    """This machine lacks what a row needs; a refusal met by the product itself is never this."""
+
+
 @contextmanager
 def small_disk(place: Path, *, kb: int) -> Iterator[Path]:
-    """Mount a file system of `kb` kB; raise PermissionError where that is not allowed."""
+    """Mount a file system of `kb` kB; raise CannotHere where that is not allowed."""
     place.mkdir()
     options = ["mount", "-t", "tmpfs", "-o", f"size={kb}k", "tmpfs", str(place)]
     done = subprocess.run(options, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise PermissionError(f"no tmpfs can be mounted here: {done.stderr.strip()}")
+        raise CannotHere(f"no tmpfs can be mounted here: {done.stderr.strip()}")
     try:
         yield place
     finally:

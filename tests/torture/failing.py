@@ -14,22 +14,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.torture.crashes import Compared
-from tests.torture.disks import halves, run_on, same
+from tests.torture.disks import CannotHere, halves, run_on, same
 from tests.torture.inline import forked
 
 SOURCE = Path(__file__).with_name("eio.c")
 
 
 def built(folder: Path) -> Path:
-    """Build the library that fails; raise PermissionError where there is no C compiler."""
+    """Build the library that fails; raise CannotHere where there is no C compiler."""
     library = folder / "eio.so"
     command = ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(SOURCE), "-ldl"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
-        raise PermissionError(f"no C compiler here: {error}") from None
-    if done.returncode:
-        raise PermissionError(f"eio.c cannot be built: {done.stderr[:200]}")
+        raise CannotHere(f"no C compiler here: {error}") from None
+    assert done.returncode == 0, f"eio.c cannot be built: {done.stderr[:600]}"
     return library
 
 

@@ -1,0 +1,104 @@
+"""Which stored verdicts can be built upon: calls sorted by what judged them.
+
+A verdict whose rulebook or thresholds are not known any more, or whose recording was processed
+again since, is of no use: such calls form the group that every rule judges again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from speechqa.batch.sieve import Sieve
+from speechqa.pipeline.assess import assessment_digest
+from speechqa.pipeline.textless import NOT_KEPT
+from speechqa.rulebook import Rulebook
+from speechqa.rulebook.depends import Change, change_between, part_of
+from speechqa.settings import TimingSettings
+from speechqa.store import Store
+from speechqa.store.rulebooks import kept_rulebook
+
+WHOLE = "whole"
+"""Name of the group of calls that every rule judges again."""
+
+MANY = 0.25
+"""When more of the rules than this changed, judging all of them is simpler and no slower."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Calls that were judged by one rulebook, and what it takes to judge them by the new one.
+
+    Parameters
+    ----------
+    book
+        The new rulebook.
+    part
+        The rules that changed; None when all are judged again.
+    """
+
+    book: Rulebook
+    change: Change | None
+    part: Rulebook | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether stored answers are of no use."""
+        return self.change is None
+
+    @cached_property
+    def sieve(self) -> Sieve:
+        """The sieve of the rules that changed."""
+        return Sieve(self.part or self.book)
+
+
+def grouped(
+    store: Store, book: Rulebook, settings: TimingSettings, rows: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, str], dict[str, Group]]:
+    """Sort calls by what their stored verdict was made with.
+
+    Parameters
+    ----------
+    rows
+        Newest assessment of each call: key, assessment, rulebook_digest, and whether it is
+        ``stale``.
+
+    Returns
+    -------
+    Name of the group by key, and the groups by name.
+    """
+    groups: dict[str, Group] = {WHOLE: Group(book, None, None)}
+    group_of = {}
+    for row in rows:
+        digest = row["rulebook_digest"]
+        name = f"{digest}:{row['assessment']}"
+        if name not in groups:
+            groups[name] = _group(kept_rulebook(store, digest), row["assessment"], book, settings)
+        group_of[row["key"]] = WHOLE if row["stale"] or groups[name].is_whole else name
+    return group_of, groups
+
+
+def _group(
+    old: Rulebook | None, assessment: str, book: Rulebook, settings: TimingSettings
+) -> Group:
+    if old is None or assessment_digest(old, settings) != assessment:
+        return Group(book, None, None)
+    change = change_between(old, book)
+    if len(change.judged) > MANY * len(book.call_rules):
+        return Group(book, None, None)
+    return Group(book, change, part_of(book, change.judged) if change.judged else None)
+
+
+def is_stale(processed_at: str, assessed_at: str, flags: Sequence[str]) -> bool:
+    """Say whether a recording was processed again after it was judged.
+
+    Calls without text are stored after they were judged; what was judged then cannot be again.
+
+    Examples
+    --------
+    >>> is_stale("2026-01-02", "2026-01-01", []), is_stale("2026-01-01", "2026-01-02", [])
+    (True, False)
+    """
+    return processed_at > assessed_at and NOT_KEPT not in flags
