@@ -198,6 +198,7 @@ def test_a_browser_walks_from_the_index_to_a_sound_without_a_request(page, repor
     page.goto((target / "index.html").as_uri())
     page.locator("table.team a", has_text="AnnaP").click()
     page.wait_for_url("**/agents/AnnaP.html*")
+    page.wait_for_selector(".plot canvas")
     page.locator("tbody th a", has_text="call-2").click()
     page.wait_for_selector(".finding")
     page.locator("button.heard").first.click()

@@ -288,6 +288,41 @@ def test_from_the_team_to_the_sound_of_the_moment_to_a_review(page):
     assert page.locator(".review", has_text="said in jest").count() >= 1
 
 
+def test_the_score_over_time_is_drawn_and_told_day_by_day(page):
+    """uPlot draws under the strict policy, in the colours of the day and of the night."""
+    page.goto("/agents/Ben")
+    wait_until(page, "document.querySelector('.plot canvas') !== null")
+    ink = "() => document.querySelector('.plot canvas').toDataURL()"
+    bare = """() => { const seen = document.querySelector('.plot canvas');
+        const made = document.createElement('canvas');
+        [made.width, made.height] = [seen.width, seen.height];
+        return made.toDataURL() }"""
+    wait_until(page, f"({ink})() !== ({bare})()")
+    assert page.locator(".over-time details").get_attribute("open") is None
+    days = page.locator(".over-time tbody tr").all()
+    first, last = (
+        " · ".join(row.locator("th, td").all_text_contents()) for row in (days[0], days[-1])
+    )
+    assert page.locator(".told").inner_text() == last
+    box = page.locator(".plot").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    assert page.locator(".told").inner_text() == first
+    light = page.evaluate(ink)
+    page.emulate_media(color_scheme="dark")
+    wait_until(page, f"light => ({ink})() !== light", arg=light)
+
+
+def test_without_a_script_the_days_are_a_table(page):
+    context = page.context.browser.new_context(
+        storage_state=page.context.storage_state(), base_url=page.url, java_script_enabled=False
+    )
+    bare = context.new_page()
+    bare.goto("/agents/Ben")
+    assert bare.locator(".over-time tbody tr").first.is_visible()
+    assert not bare.locator(".plot").is_visible()
+    context.close()
+
+
 def test_keys_walk_over_the_findings_and_words_light_up(page):
     page.goto(f"/calls/{KEY}")
     wait_until(page, "document.getElementById('sound').readyState >= 2")

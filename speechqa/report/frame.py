@@ -83,13 +83,25 @@ def write_file(
 @cache
 def style() -> str:
     """Return the pages' style and what files add to it."""
-    return _static("speechqa.web", "pages.css") + _static("speechqa.report", "report.css")
+    return "\n".join(
+        (
+            _static("speechqa.web", "vendor/uPlot.min.css"),
+            _static("speechqa.web", "pages.css"),
+            _static("speechqa.report", "report.css"),
+        )
+    )
 
 
 @cache
 def script() -> str:
     """Return the behaviour of a file."""
-    return _static("speechqa.report", "report.js")
+    return "\n".join(
+        (
+            _static("speechqa.web", "vendor/uPlot.iife.min.js"),
+            _static("speechqa.web", "shared.js"),
+            _static("speechqa.report", "report.js"),
+        )
+    )
 
 
 @cache

@@ -14,6 +14,10 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+FILES = (
+    *("pages.css", "pages.js", "shared.js", "icon.svg", "vendor/htmx.min.js"),
+    *("vendor/uPlot.iife.min.js", "vendor/uPlot.min.css"),
+)
 FOREVER = "private, max-age=31536000, immutable"
 
 
@@ -21,7 +25,7 @@ FOREVER = "private, max-age=31536000, immutable"
 def version() -> str:
     """Return what stands for the present state of all files: a new state has a new address."""
     state = hashlib.sha256()
-    for name in ("pages.css", "pages.js", "icon.svg", "vendor/htmx.min.js"):
+    for name in FILES:
         state.update((files("speechqa.web") / "static" / name).read_bytes())
     return state.hexdigest()[:12]
 

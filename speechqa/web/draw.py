@@ -1,4 +1,4 @@
-"""Drawings as SVG coordinates: sparklines, a score over days, a call's two lanes.
+"""Drawings as SVG coordinates: sparklines and a call's two lanes.
 
 Everything is drawn by attributes, none by inline style, so that the strictest content policy
 lets it through. Coordinates along a call are percent of its length.
@@ -14,8 +14,6 @@ import numpy as np
 from speechqa.web.figures import Day
 
 WAVE_COLUMNS = 1000
-CHART_WIDTH, CHART_HEIGHT = 720, 180
-LEFT, BOTTOM, TOP = 44, 24, 14
 
 
 def sparkline(days: Sequence[Day], *, width: int = 96, height: int = 22) -> dict[str, Any] | None:
@@ -43,42 +41,6 @@ def sparkline(days: Sequence[Day], *, width: int = 96, height: int = 22) -> dict
         "height": height,
         "first": values[0],
         "last": values[-1],
-    }
-
-
-def chart(days: Sequence[Day]) -> dict[str, Any] | None:
-    """Return a score over days with its interval as coordinates; None without a scored day."""
-    kept = [day for day in days if day.percent is not None]
-    if not kept:
-        return None
-    bottom = min(min(d.low if d.low is not None else d.percent or 0 for d in kept), 90.0)
-    floor = max(0.0, 10 * (bottom // 10))
-    step = (CHART_WIDTH - LEFT - 24) / max(1, len(kept) - 1)
-    inside = CHART_HEIGHT - BOTTOM - TOP
-
-    def y(value: float) -> float:
-        return round(TOP + (100 - value) / (100 - floor) * inside, 1)
-
-    dots = [
-        {
-            "x": round(LEFT + step * i, 1),
-            "y": y(day.percent or 0.0),
-            "top": None if day.high is None else y(day.high),
-            "bottom": None if day.low is None else y(max(floor, day.low)),
-            "day": day,
-        }
-        for i, day in enumerate(kept)
-    ]
-    every = -(-len(kept) // 10)
-    ticks = [floor + (100 - floor) / 4 * i for i in range(5)]
-    return {
-        "width": CHART_WIDTH,
-        "height": CHART_HEIGHT,
-        "line": " ".join(f"{dot['x']},{dot['y']}" for dot in dots),
-        "dots": dots,
-        "labels": [dot for i, dot in enumerate(dots) if i % every == 0],
-        "ticks": [{"y": y(value), "text": f"{value:.0f}"} for value in ticks],
-        "left": LEFT,
     }
 
 

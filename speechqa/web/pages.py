@@ -140,7 +140,7 @@ class Pages:
             "card": card or sums.card(name, own),
             "others": sums.card("", mask & ~is_own & np.isin(queues, ours)),
             "queues": [queue_names[at] for at in ours if queue_names[at]],
-            "chart": draw.chart(card.days if card else ()),
+            "days": [day for day in (card.days if card else ()) if day.percent is not None],
             "sections": self._sections([card] if card else []),
             "counts": self._met_and_due(sums, own),
             "worst": self._moments(shown, best=False),

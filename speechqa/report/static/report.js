@@ -1,4 +1,4 @@
-// A file of the report: shows the view that the address names, sorts tables, plays clips.
+// A file of the report: shows the view that the address names, plays clips; after `shared.js`.
 "use strict";
 
 const main = document.getElementById("main");
@@ -6,34 +6,6 @@ const home = document.createDocumentFragment();
 home.append(...[...main.childNodes].map((node) => node.cloneNode(true)));
 const homeTitle = document.title;
 let playing = null;
-
-function sortable(table) {
-  const heads = [...table.tHead.rows[0].cells];
-  heads.forEach((head, column) => {
-    if (head.hasAttribute("data-off")) return;
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "sort";
-    button.append(...head.childNodes);
-    head.append(button);
-    button.addEventListener("click", () => {
-      const was = head.getAttribute("aria-sort");
-      const numbers = head.classList.contains("n") && head.dataset.first !== "up";
-      const up = was ? was === "descending" : !numbers;
-      heads.forEach((one) => one.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", up ? "ascending" : "descending");
-      const value = (row) => row.cells[column].dataset.v ?? row.cells[column].textContent.trim();
-      const compare = (a, b) => {
-        const x = value(a), y = value(b);
-        const known = x !== "" && y !== "" && !isNaN(x) && !isNaN(y);
-        const order = known ? Number(x) - Number(y) : x.localeCompare(y, undefined, { numeric: true });
-        return up ? order : -order;
-      };
-      const body = table.tBodies[0];
-      body.append(...[...body.rows].sort(compare));
-    });
-  });
-}
 
 function stop() {
   if (!playing) return;
@@ -97,7 +69,7 @@ function show() {
     back.append(link);
     main.prepend(back);
   }
-  main.querySelectorAll("table.sortable").forEach(sortable);
+  liven(main);
   window.scrollTo(0, 0);
   const place = terms ? document.getElementById(name) : at && main.querySelector(`.finding[data-at="${CSS.escape(at)}"]`);
   if (place) {
@@ -122,4 +94,4 @@ document.addEventListener("keydown", (event) => {
 });
 window.addEventListener("hashchange", show);
 if (location.hash.length > 1) show();
-else main.querySelectorAll("table.sortable").forEach(sortable);
+else liven(main);

@@ -1,36 +1,8 @@
-// The pages' own behaviour: sorting tables, filters, the player and its keys.
+// The pages' own behaviour: filters, the player and its keys; `shared.js` comes before it.
 // Everything here is an addition: without it, links and forms still work.
 "use strict";
 
 const BEFORE_S = 3;
-
-function sortable(table) {
-  const heads = [...table.tHead.rows[0].cells];
-  heads.forEach((head, column) => {
-    if (head.hasAttribute("data-off")) return;
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "sort";
-    button.append(...head.childNodes);
-    head.append(button);
-    button.addEventListener("click", () => {
-      const was = head.getAttribute("aria-sort");
-      const numbers = head.classList.contains("n") && head.dataset.first !== "up";
-      const up = was ? was === "descending" : !numbers;
-      heads.forEach((one) => one.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", up ? "ascending" : "descending");
-      const body = table.tBodies[0];
-      const value = (row) => row.cells[column].dataset.v ?? row.cells[column].textContent.trim();
-      const compare = (a, b) => {
-        const x = value(a), y = value(b);
-        const known = x !== "" && y !== "" && !isNaN(x) && !isNaN(y);
-        const order = known ? Number(x) - Number(y) : x.localeCompare(y, undefined, { numeric: true });
-        return up ? order : -order;
-      };
-      body.append(...[...body.rows].sort(compare));
-    });
-  });
-}
 
 function player(audio) {
   const lane = document.getElementById("lane");
@@ -162,7 +134,7 @@ function clips() {
 }
 
 document.addEventListener("DOMContentLoaded", () => {
-  document.querySelectorAll("table.sortable").forEach(sortable);
+  liven(document);
   document.querySelectorAll("form[data-auto] select, form[data-auto] input").forEach((field) =>
     field.addEventListener("change", () => field.form.requestSubmit()));
   const audio = document.getElementById("sound");
