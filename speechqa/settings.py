@@ -261,6 +261,16 @@ class RunSettings(Group):
         ge=0,
     )
 
+    call_memory_mb: int = option(
+        64,
+        "Samples of a call that stay in memory; those of a longer call lie in a file.",
+        unit="MB",
+        ge=0,
+    )
+    scratch: str = option(
+        "", "Folder for that file, which has no name; empty: the store's own, else TMPDIR."
+    )
+
     @property
     def worker_memory_bytes(self) -> int:
         """Memory that one worker may allocate."""

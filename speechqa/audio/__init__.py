@@ -1,5 +1,6 @@
 """Decoding recordings: what a file holds, and everything that is wrong with it."""
 
+from speechqa.audio.gather import Room
 from speechqa.audio.read import iter_blocks, open_recording, read_recording
 from speechqa.audio.recording import Damage, FloatArray, IntervalArray, Recording
 from speechqa.audio.resample import resample
@@ -11,6 +12,7 @@ __all__ = [
     "Identity",
     "IntervalArray",
     "Recording",
+    "Room",
     "identify",
     "iter_blocks",
     "open_recording",

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-import numpy as np
-
 from speechqa.audio.amr import AmrDecoder
 from speechqa.audio.asf import stated_bytes, stated_ms
+from speechqa.audio.gather import Room, gather
 from speechqa.audio.libav import LibavDecoder
 from speechqa.audio.mp3 import Mp3Decoder
 from speechqa.audio.mp4 import what_is_wrong
@@ -63,8 +62,15 @@ def iter_blocks(
         yield from timeline.blocks(block_ms)
 
 
-def read_recording(path: PathLike, settings: AudioSettings) -> Recording:
-    """Decode one file into memory, channels apart, with everything that was wrong with it.
+def read_recording(
+    path: PathLike, settings: AudioSettings, *, room: Room | None = None
+) -> Recording:
+    """Decode one file, channels apart, with everything that was wrong with it.
+
+    Parameters
+    ----------
+    room
+        Where the samples of a long recording go; None keeps all of them in memory.
 
     Raises
     ------
@@ -74,7 +80,7 @@ def read_recording(path: PathLike, settings: AudioSettings) -> Recording:
     with Source(path) as source:
         timeline = Timeline(_decoder(source, settings), settings)
         identity = source.identity()
-        samples = _gather(timeline, settings)
+        samples = gather(timeline, settings, room)
         source.check_unchanged()
         return Recording(
             path=source.path,
@@ -210,34 +216,3 @@ def _sniffed(source: Source, settings: AudioSettings) -> Sniffed:
     if found is None:
         raise refuse_unknown(source.read_at(0, HEAD_BYTES), formats=settings.formats)
     return Sniffed(found.name, tag + found.offset)
-
-
-def _gather(timeline: Timeline, settings: AudioSettings) -> FloatArray:
-    """Collect the blocks in one array that grows by half; never more than the memory limit."""
-    layout, channels = timeline.layout, timeline.channels
-    limit = settings.max_decoded_bytes // (4 * channels)
-    if (layout.stated_frames or 0) > limit:
-        raise _too_big(layout.stated_frames or 0, channels, settings)
-    room = min(limit, (layout.stated_frames or 0) + layout.rate_hz)
-    samples = np.empty((channels, room), np.float32)
-    filled = 0
-    for block in timeline.blocks():
-        end = filled + block.shape[1]
-        if end > limit:
-            raise _too_big(end, channels, settings)
-        if end > samples.shape[1]:
-            grown = np.empty((channels, min(limit, end + end // 2)), np.float32)
-            grown[:, :filled] = samples[:, :filled]
-            samples = grown
-        samples[:, filled:end] = block
-        filled = end
-    return samples[:, :filled]
-
-
-def _too_big(frames: int, channels: int, settings: AudioSettings) -> CallError:
-    return CallError(
-        "too-big-for-memory",
-        f"decoded it takes {frames * channels * 4 / 1e6:.0f} MB; at most "
-        f"{settings.max_decoded_bytes / 1e6:.0f} MB are taken for one recording",
-        hint="raise audio.max_decoded_bytes, or store recordings at 8 or 16 kHz",
-    )

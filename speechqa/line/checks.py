@@ -29,7 +29,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from speechqa.line.frames import decibels, finite, frame_power
+from speechqa.line.frames import decibels, finite, frame_power, stretches
 from speechqa.line.levels import clipped_share
 from speechqa.line.pairs import leaked, likeness
 from speechqa.settings import LineSettings
@@ -110,11 +110,12 @@ def _of_channel(
     power = frame_power(channel, rate_hz)
     loudest = decibels(max(float(np.percentile(power, 99)), 1e-12)) if len(power) else -120.0
     found = []
-    bad = int(len(channel) - np.isfinite(channel).sum())
+    bad = len(channel) - sum(int(np.isfinite(part).sum()) for part in stretches(channel))
     if bad:
         text = f"{name}: {bad} samples are no numbers; they are read as silence"
         found.append(LineCheck("not-finite", k, "warn", text, {"samples": bad}))
-    mean = float(finite(channel).mean(dtype=np.float64)) if len(channel) else 0.0
+    clean = finite(channel) if bad else channel
+    mean = float(clean.mean(dtype=np.float64)) if len(channel) else 0.0
     if abs(mean) >= settings.dc_offset:
         text = f"{name} does not swing around zero: its mean is {mean:+.3f} of full scale"
         found.append(LineCheck("dc-offset", k, "warn", text, {"mean": round(mean, 4)}))
@@ -122,23 +123,37 @@ def _of_channel(
         text = f"{name} carries nothing: its loudest 1 % is at {loudest:.0f} dBFS"
         detail = {"loudest_dbfs": round(loudest, 1)}
         return [*found, LineCheck("dead-channel", k, "fail", text, detail)]
-    return found + _clipping(k, name, channel, settings)
+    return found + _clipping(k, name, clean, settings)
 
 
-def _clipping(k: int, name: str, channel: FloatArray, settings: LineSettings) -> list[LineCheck]:
+def _clipping(k: int, name: str, clean: FloatArray, settings: LineSettings) -> list[LineCheck]:
     """Peaks cut at full scale, or at a lower level where a later stage turned them down."""
-    clean = finite(channel)
-    peak = float(np.abs(clean).max()) if len(clean) else 0.0
+    peak = max((float(np.abs(part).max()) for part in stretches(clean)), default=0.0)
     if peak < settings.least_peak:
         return []
-    share = clipped_share(clean, min(settings.full_scale, _FLAT * peak))
-    at_peak = np.abs(clean) >= min(settings.full_scale, _FLAT * peak)
-    flat = float(np.mean(at_peak[1:-1] & at_peak[:-2] & at_peak[2:])) if len(clean) > 2 else 0.0
+    limit = min(settings.full_scale, _FLAT * peak)
+    share = clipped_share(clean, limit)
+    flat = _flat_share(clean, limit)
     if flat < settings.clipped_share:
         return []
     text = f"{name} is cut off at {peak:.2f} of full scale: {share:.1%} of its samples"
     detail = {"share": round(share, 5), "peak": round(peak, 3)}
     return [LineCheck("clipping", k, "warn", text.replace("%", " %"), detail)]
+
+
+def _flat_share(clean: FloatArray, limit: float) -> float:
+    """Return the share of samples that are at `limit` together with both their neighbours.
+
+    >>> _flat_share(np.array([0, 1, 1, 1, 0], np.float32), 1.0)
+    0.3333333333333333
+    """
+    if len(clean) < 3:
+        return 0.0
+    count = 0
+    for part in stretches(clean, over=2):
+        at_peak = np.abs(part) >= limit
+        count += int((at_peak[1:-1] & at_peak[:-2] & at_peak[2:]).sum())
+    return count / (len(clean) - 2)
 
 
 def _of_speech(

@@ -6,11 +6,15 @@ zero here; a check names them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 FRAME_MS = 10
 _BLOCK_FRAMES = 6000
+_STRETCH = 480_000
+"""Samples looked at together where a figure is a count: a minute at 8 kHz."""
 
 FloatArray = NDArray[np.float32]
 IntervalArray = NDArray[np.int64]
@@ -46,6 +50,16 @@ def frame_power(channel: FloatArray, rate_hz: int) -> NDArray[np.float64]:
         ) / np.diff(at)
     mean = total / len(channel) if len(channel) else 0.0
     return np.maximum(power - mean**2, 0.0)
+
+
+def stretches(channel: FloatArray, *, over: int = 0) -> Iterator[FloatArray]:
+    """Yield a channel piece by piece, each with the first `over` samples of the next.
+
+    >>> [piece.shape for piece in stretches(np.zeros(600_000, np.float32), over=2)]
+    [(480002,), (120000,)]
+    """
+    for at in range(0, len(channel), _STRETCH):
+        yield channel[at : at + _STRETCH + over]
 
 
 def inside(spans: IntervalArray, frames: int, *, grown_ms: int = 0) -> BoolArray:

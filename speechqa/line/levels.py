@@ -19,6 +19,7 @@ from speechqa.line.frames import (
     decibels,
     frame_power,
     inside,
+    stretches,
 )
 from speechqa.settings import LineSettings
 
@@ -123,7 +124,8 @@ def clipped_share(channel: FloatArray, full_scale: float) -> float:
     >>> clipped_share(np.array([1.0, -1.0, 0.5, 0.0]), 0.98)
     0.5
     """
-    return float(np.mean(~(np.abs(channel) < full_scale)))
+    below = sum(int((np.abs(part) < full_scale).sum()) for part in stretches(channel))
+    return (len(channel) - below) / len(channel)
 
 
 def _raised(

@@ -7,6 +7,7 @@ right), never from their sound.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechqa import line, vad
-from speechqa.audio import Recording, read_recording
+from speechqa.audio import Recording, Room, read_recording
 from speechqa.errors import CallError, SpeechqaError
 from speechqa.intervals import clip, subtract
 from speechqa.metadata import CallMetadata
@@ -25,6 +26,8 @@ from speechqa.settings import Settings
 from speechqa.transcript import Party
 
 PEAKS_PER_S = 20
+PEAKS_AT_ONCE = 1200
+"""A minute: a long call is looked at piece by piece."""
 SEGMENT_SUFFIXES = (".rttm", ".segments.json")
 """Files beside a one-channel recording that may say who speaks when."""
 
@@ -38,7 +41,8 @@ class Prepared:
     facts
         Everything but words and language.
     samples
-        Party to shape (n,) float32 in [-1, 1] at the native rate.
+        Party to shape (n,) float32 in [-1, 1] at the native rate; of a long call they lie in a
+        file, can only be read, and go with this object.
     rate_hz
         Of `samples`.
     heard
@@ -76,51 +80,40 @@ def prepare(
     CallError
         The recording cannot be processed; the reason is in the error.
     """
-    recording = read_recording(source.path, settings.audio)
+    recording = read_recording(source.path, settings.audio, room=scratch_room(settings))
     _refuse_moving_target(source, recording)
     parties = _parties(recording, settings)
     found = vad.speech_of_channels(recording.samples, recording.rate_hz, settings.vad)
     found = [subtract(spans, recording.lost) for spans in found]
-    checks = line.check(recording.samples, recording.rate_hz, found, settings.line)
     told, notes = _told_apart(source.path, parties, recording.duration_ms, segments)
-    levels = line.levels(recording.samples, recording.rate_hz, found, settings.line)
-    telephony = metadata.answered_ms is not None or bool(metadata.holds)
-    grade = line.grade(recording.channels, checks, telephony)
     heard = dict(zip(parties, found, strict=True))
     reliable_ms = recording.unreliable_from_ms
     speech = {
         party: spans if reliable_ms is None else clip(spans, 0, reliable_ms)
         for party, spans in heard.items()
     }
+    on_the_line = _of_line(recording, parties, found, metadata, settings)
+    on_the_line["checks"] = (*on_the_line["checks"], *notes)
     samples = dict(zip(parties, recording.samples, strict=True))
     facts = CallFacts(
-        key=call_key(replace(source, audio_sha256=recording.sha256), config),
         **metadata.stored_fields(),
-        path=source.path,
-        size_bytes=recording.size_bytes,
-        mtime_ns=recording.mtime_ns,
-        audio_sha256=recording.sha256,
-        config=config,
-        status="damaged" if recording.damage else "scored",
-        reason_code=recording.damage[0].kind if recording.damage else None,
-        reason="; ".join(damage.detail for damage in recording.damage) or None,
-        duration_ms=recording.duration_ms,
-        rate_hz=recording.rate_hz,
-        channels=recording.channels,
-        codec=recording.codec,
-        grade=grade,
+        **_of_file(source, recording, config),
+        **on_the_line,
         speech=speech | told,
         holds=_holds(metadata),
-        levels={p: _level(level) for p, level in zip(parties, levels, strict=True)},
-        raised={
-            p: np.asarray(level.raised_voice, dtype=np.int64).reshape(-1, 2)
-            for p, level in zip(parties, levels, strict=True)
-        },
-        checks=(*(asdict(check) for check in checks), *notes),
-        damage=tuple(asdict(damage) for damage in recording.damage),
         peaks={p: peaks(channel, recording.rate_hz) for p, channel in samples.items()},
     )
     return Prepared(facts, samples, recording.rate_hz, heard)
+
+
+def scratch_room(settings: Settings) -> Room:
+    """Return where the samples of long calls go: the folder named, the store's, or TMPDIR."""
+    run, store = settings.run, Path(settings.store.path)
+    if run.scratch:
+        folder: Path | None = Path(run.scratch)
+    else:
+        folder = store if store.is_dir() and os.access(store, os.W_OK) else None
+    return Room(run.call_memory_mb * 1000**2, folder)
 
 
 def peaks(samples: NDArray[np.float32], rate_hz: int) -> bytes:
@@ -132,10 +125,59 @@ def peaks(samples: NDArray[np.float32], rate_hz: int) -> bytes:
     [128, 128]
     """
     size = max(1, rate_hz // PEAKS_PER_S)
-    short = -len(samples) % size
-    blocks = np.pad(np.abs(samples), (0, short)).reshape(-1, size)
-    heights = np.clip(np.rint(blocks.max(axis=1) * 255), 0, 255).astype(np.uint8)
-    return bytes(heights)
+    together = size * PEAKS_AT_ONCE
+    return b"".join(
+        _heights(samples[at : at + together], size) for at in range(0, len(samples), together)
+    )
+
+
+def _heights(samples: NDArray[np.float32], size: int) -> bytes:
+    blocks = np.pad(np.abs(samples), (0, -len(samples) % size)).reshape(-1, size)
+    return bytes(np.clip(np.rint(blocks.max(axis=1) * 255), 0, 255).astype(np.uint8))
+
+
+def _of_file(source: Source, recording: Recording, config: str) -> dict[str, Any]:
+    """Return the facts that the file itself tells."""
+    damage = recording.damage
+    return {
+        "key": call_key(replace(source, audio_sha256=recording.sha256), config),
+        "path": source.path,
+        "size_bytes": recording.size_bytes,
+        "mtime_ns": recording.mtime_ns,
+        "audio_sha256": recording.sha256,
+        "config": config,
+        "status": "damaged" if damage else "scored",
+        "reason_code": damage[0].kind if damage else None,
+        "reason": "; ".join(one.detail for one in damage) or None,
+        "duration_ms": recording.duration_ms,
+        "rate_hz": recording.rate_hz,
+        "channels": recording.channels,
+        "codec": recording.codec,
+        "damage": tuple(asdict(one) for one in damage),
+    }
+
+
+def _of_line(
+    recording: Recording,
+    parties: tuple[Party, ...],
+    found: list[IntervalArray],
+    metadata: CallMetadata,
+    settings: Settings,
+) -> dict[str, Any]:
+    """Return the facts of the line: its checks, its levels, and the grade."""
+    checks = line.check(recording.samples, recording.rate_hz, found, settings.line)
+    levels = line.levels(recording.samples, recording.rate_hz, found, settings.line)
+    telephony = metadata.answered_ms is not None or bool(metadata.holds)
+    of_party = dict(zip(parties, levels, strict=True))
+    return {
+        "grade": line.grade(recording.channels, checks, telephony),
+        "checks": tuple(asdict(check) for check in checks),
+        "levels": {p: _level(level) for p, level in of_party.items()},
+        "raised": {
+            p: np.asarray(level.raised_voice, dtype=np.int64).reshape(-1, 2)
+            for p, level in of_party.items()
+        },
+    }
 
 
 def _parties(recording: Recording, settings: Settings) -> tuple[Party, ...]:
