@@ -1,7 +1,7 @@
 """The recipe of the small model, without torch: texts, split, tokens, scoring."""
 
 import random
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from benchmarks.model_words import Tally, paired, units
-from models.recipe import numbers
+from models.recipe import numbers, sentences
 from models.recipe.grammar import Grammar, lines
 from models.recipe.normalise import digest, normal_units, written
 from models.recipe.sentences import Mixture, held_grammar, speakable
@@ -27,10 +27,9 @@ def mixture(request: pytest.FixtureRequest) -> Mixture:
 
 
 def test_no_training_sentence_is_held_out_or_reported(mixture: Mixture) -> None:
-    lang, rng = mixture.lang, random.Random(3)
+    lang, drawn = mixture.lang, mixture.sentences(random.Random(3))
     reported = {digest(text, lang) for text in reported_sentences(lang)}
-    for _ in range(3000):
-        sentence = mixture.sample(rng)
+    for sentence in islice(drawn, 3000):
         assert digest(sentence.text, lang) not in reported
         assert not is_held(sentence.text, lang)
 
@@ -74,16 +73,28 @@ def test_every_template_resolves_to_plain_text() -> None:
 
 
 def test_the_same_seed_gives_the_same_sentences(mixture: Mixture) -> None:
-    first = [mixture.sample(random.Random(5)) for _ in range(5)]
-    again = [mixture.sample(random.Random(5)) for _ in range(5)]
+    first = list(islice(mixture.sentences(random.Random(5)), 5))
+    again = list(islice(mixture.sentences(random.Random(5)), 5))
     assert first == again
 
 
 def test_all_sources_take_part(mixture: Mixture) -> None:
     rng = random.Random(2)
-    kinds = [mixture.sample(rng).kind for _ in range(600)]
+    kinds = [sentence.kind for sentence in islice(mixture.sentences(rng), 600)]
     assert set(kinds) == {"words", "phrase", "grammar", "free"}
     assert kinds.count("grammar") / len(kinds) < 1 / 3
+
+
+def test_of_several_sentences_the_one_with_the_least_said_word_is_taken(
+    mixture: Mixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said() -> int:
+        drawn = islice(mixture.sentences(random.Random(6)), 800)
+        return len({unit for s in drawn for unit in normal_units(s.text, mixture.lang)})
+
+    spread = said()
+    monkeypatch.setattr(sentences, "DRAWS", 1)
+    assert spread > 1.05 * said()
 
 
 def test_chinese_characters_are_drawn_about_evenly() -> None:

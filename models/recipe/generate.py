@@ -30,12 +30,13 @@ def make_shard(
 ) -> tuple[list[Description], np.ndarray]:
     """All utterances of one shard."""
     rng, noise_rng = random.Random(1000 + number), np.random.default_rng(1000 + number)
+    texts = {lang: mixture.sentences(rng) for lang, mixture in mixtures.items()}
     found: list[Description] = []
     features: list[np.ndarray] = []
     first = 0
     while len(found) < count:
         lang = "en" if rng.random() < ENGLISH_SHARE else "zh"
-        sentence = mixtures[lang].sample(rng)
+        sentence = next(texts[lang])
         spoken = cast.read(sentence.text, lang, rng)
         if spoken is None or not 0.25 <= spoken.speech.duration_s <= MAX_SECONDS:
             continue

@@ -2,14 +2,16 @@
 
 No part may be guessed from another: the grammar is less than a third, words are drawn evenly from
 the lexicon, free sentences are cut into clauses and joined anew, and words inside them are
-replaced at random, so that only the sound decides.
+replaced at random, so that only the sound decides. Of a few sentences drawn, the one is taken whose
+rarest word was said least so far: an ear that met a word twenty times in forty hours misses it.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from models.recipe.grammar import Grammar, lines
@@ -19,6 +21,7 @@ from models.recipe.split import Split
 MAX_UNITS = {"en": 20, "zh": 30}
 KINDS = ("words", "phrase", "grammar", "free")
 KIND_WEIGHTS = (0.26, 0.14, 0.26, 0.34)
+DRAWS = 4
 _CLAUSE = {
     "en": re.compile(r"[,;.?!]+\s*|\s+(?=(?:and|but|because|so|when|if|that|while|before)\s)"),
     "zh": re.compile(r"[，。？！；,?!]+"),
@@ -96,15 +99,26 @@ class Mixture:
             words[rng.randrange(len(words))] = self.word(rng)
         return " ".join(words)
 
-    def sample(self, rng: random.Random) -> Sentence:
-        """One sentence that may be trained on."""
+    def sentences(self, rng: random.Random) -> Iterator[Sentence]:
+        """Endless sentences that may be trained on, a function of the generator alone."""
+        said = Counter[str]()
         while True:
             kind = rng.choices(KINDS, KIND_WEIGHTS)[0]
+            texts = [self._draw(kind, rng) for _ in range(DRAWS)]
+            drawn = [normal_units(text, self.lang) for text in texts]
+            text, units = min(
+                zip(texts, drawn, strict=True), key=lambda pair: min(said[u] for u in pair[1])
+            )
+            said.update(units)
+            yield Sentence(self.lang, kind, text)
+
+    def _draw(self, kind: str, rng: random.Random) -> str:
+        while True:
             text = spoken(getattr(self, f"_{kind}_kind")(rng), self.lang)
             count = len(normal_units(text, self.lang))
             fits = 0 < count <= MAX_UNITS[self.lang] and speakable(text, self.lang)
             if fits and self._split.trainable(text):
-                return Sentence(self.lang, kind, text)
+                return text
 
 
 def speakable(text: str, lang: str) -> bool:

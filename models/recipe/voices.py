@@ -41,7 +41,7 @@ def is_favourite(voice: str) -> bool:
 
 
 # Words (Chinese: characters) per minute, and the mean pitch of flite's voices in Hz.
-RATES_WPM = {"en": (130, 260), "zh": (150, 350)}
+RATES_WPM = {"en": (130, 280), "zh": (150, 380)}
 FLITE_PITCH_HZ = {"slt": 180.0, "rms": 100.0, "awb": 130.0, "kal16": 110.0}
 
 

@@ -34,7 +34,7 @@ NOTHING = -100
 NO_SPEECH_SHARE = 0.04
 # faster-whisper fills every window with zeros to 30 s, whatever the model's chunk_length says; an
 # encoder that never met such windows hears half as well in them. They cost the most, so few do.
-FILLED_WIDTH, FILLED_SHARE, FILLED_WINDOWS = 3_000, 0.15, 4
+FILLED_WIDTH, FILLED_SHARE, FILLED_WINDOWS = 3_000, 0.08, 4
 TIMESTAMP_SHARE = 0.25
 
 
