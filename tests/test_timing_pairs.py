@@ -48,6 +48,21 @@ def test_very_long_talkspurts_and_many_calls_do_not_run_out_of_bits():
     assert (gaps.count, overlaps.count) == (calls, calls)
 
 
+def test_blocks_hold_only_as_many_calls_as_their_length_leaves_bits_for():
+    spans = [[(at, at + 3_600_000) for at in range(0, 32_400_000, 7_200_000)]] * 200
+    agent, customer = Ragged.from_lists(spans), Ragged.from_lists([[(3_500_000, 3_700_000)]] * 200)
+    gaps, overlaps = gaps_and_overlaps(agent, customer)
+    for call in (0, 63, 64, 199):
+        assert gaps[call][:2].tolist() == [[3_700_000, 7_200_000], [10_800_000, 14_400_000]]
+        assert overlaps[call].tolist() == [[3_500_000, 3_600_000]]
+
+
+def test_a_time_that_no_recording_has_is_refused_instead_of_cut():
+    endless = Ragged.from_lists([[(0, 1 << 30)]])
+    with pytest.raises(ValueError, match="no recording lasts twelve days"):
+        gaps_and_overlaps(endless, Ragged.from_lists([[(0, 5)]]))
+
+
 def test_columns_of_32_bits_are_taken_as_they_are():
     columns = np.array([[0, 70_000], [80_000, 90_000]], dtype=np.int32)
     agent = Ragged.from_spans(np.array([0, 1, 2]), columns)
