@@ -6,17 +6,15 @@ The verdicts themselves come from `speechqa.batch.replay`; here they are compare
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from speechqa.batch.groups import grouped, is_stale
-from speechqa.batch.replay import Old, replay
+from speechqa.batch.replay import replay
 from speechqa.rulebook import Rulebook
 from speechqa.settings import TimingSettings
 from speechqa.store import Store
-
-ABSENT = "not in the rulebook"
 
 
 @dataclass
@@ -63,23 +61,20 @@ def differences(
     """
     calls = _calls(store)
     group_of, groups = grouped(store, book, settings, list(calls.values()))
-    old = {
-        key: Old(row["assessed_at"], row["percent"], row["points"], row["potential"])
-        for key, row in calls.items()
-    }
-    made = replay(store, book, settings, old, group_of, groups, workers=workers)
+    assessed_at = {key: row["assessed_at"] for key, row in calls.items()}
+    made = replay(store, settings, assessed_at, group_of, groups, workers=workers)
     found = Differences(compared=len(calls), failed=made.failed)
     pooled: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0, 0.0])
     changed: Counter[str] = Counter()
     for key, row in calls.items():
         agent = row["agent_id"] or "(unknown)"
         before = row["percent"], row["points"], row["potential"]
-        if key not in made.verdicts:
+        new = made.verdicts.get(key)
+        if new is None:
             _pool(pooled[agent], before, before)
             continue
-        outcomes, new = made.verdicts[key]
         _pool(pooled[agent], before, (new.percent, new.points, new.potential))
-        rules = _changed_rules(outcomes, new.outcomes)
+        rules = dict(new.rules)
         for rule, answers in rules.items():
             found.rules.setdefault(rule, Counter())[answers] += 1
         if rules or row["percent"] != new.percent:
@@ -123,18 +118,6 @@ def _calls(store: Store) -> dict[str, dict[str, Any]]:
         for row in current
         if row["key"] in judged
     }
-
-
-def _changed_rules(
-    before: Mapping[str, str], after: Mapping[str, str]
-) -> dict[str, tuple[str, str]]:
-    changed = {}
-    for rule in sorted(before.keys() | after.keys()):
-        answers = before.get(rule, ABSENT), after.get(rule, ABSENT)
-        # A rule that came or went matters where it accuses; elsewhere it is noise.
-        if answers[0] != answers[1] and (ABSENT not in answers or "violated" in answers):
-            changed[rule] = answers
-    return changed
 
 
 def _pool(sums: list[float], before: tuple[Any, ...], after: tuple[Any, ...]) -> None:

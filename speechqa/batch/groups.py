@@ -23,9 +23,6 @@ from speechqa.store.rulebooks import kept_rulebook
 WHOLE = "whole"
 """Name of the group of calls that every rule judges again."""
 
-MANY = 0.25
-"""When more of the rules than this changed, judging all of them is simpler and no slower."""
-
 
 @dataclass(frozen=True)
 class Group:
@@ -35,23 +32,35 @@ class Group:
     ----------
     book
         The new rulebook.
+    change
+        What differs; None when every rule judges again.
     part
-        The rules that changed; None when all are judged again.
+        The rules that are judged.
     """
 
     book: Rulebook
     change: Change | None
-    part: Rulebook | None
+    part: Rulebook
 
     @property
     def is_whole(self) -> bool:
         """Whether stored answers are of no use."""
         return self.change is None
 
+    @property
+    def judges(self) -> bool:
+        """Whether a rule is judged again."""
+        return self.change is None or bool(self.change.judged)
+
+    @property
+    def matters(self) -> bool:
+        """Whether a verdict of the group may differ."""
+        return self.change is None or bool(self.change)
+
     @cached_property
     def sieve(self) -> Sieve:
-        """The sieve of the rules that changed."""
-        return Sieve(self.part or self.book)
+        """The sieve of the rules that are judged."""
+        return Sieve(self.part)
 
 
 def grouped(
@@ -69,7 +78,7 @@ def grouped(
     -------
     Name of the group by key, and the groups by name.
     """
-    groups: dict[str, Group] = {WHOLE: Group(book, None, None)}
+    groups: dict[str, Group] = {WHOLE: Group(book, None, book)}
     group_of = {}
     for row in rows:
         digest = row["rulebook_digest"]
@@ -84,11 +93,9 @@ def _group(
     old: Rulebook | None, assessment: str, book: Rulebook, settings: TimingSettings
 ) -> Group:
     if old is None or assessment_digest(old, settings) != assessment:
-        return Group(book, None, None)
+        return Group(book, None, book)
     change = change_between(old, book)
-    if len(change.judged) > MANY * len(book.call_rules):
-        return Group(book, None, None)
-    return Group(book, change, part_of(book, change.judged) if change.judged else None)
+    return Group(book, change, part_of(book, change.judged))
 
 
 def is_stale(processed_at: str, assessed_at: str, flags: Sequence[str]) -> bool:

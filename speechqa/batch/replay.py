@@ -1,11 +1,12 @@
 """Stored verdicts under another rulebook, without judging again what cannot have changed.
 
-Two passes. The first goes over the recordings: of every call, the rules that changed are judged,
-most calls at once (`speechqa.batch.sieve`). The second goes over the stored answers: those of
-unchanged rules are taken as they are, words are charged once, and a call whose answers or points
-differ is scored again. A call whose verdict cannot be built upon (its rulebook or its thresholds
-are not known any more, or the recording was processed again since) is judged by every rule.
-Nothing is stored. Memory holds one block of calls and, for every call, its new answers.
+Recordings and stored answers are read side by side, block by block. Of a block, the rules that
+changed are judged, most calls at once (`speechqa.batch.sieve`), on the measures and events that
+are stored; answers of unchanged rules are taken as they are, words are charged once, and a call
+whose answers or points differ is scored again (`speechqa.batch.settle`). A call whose verdict
+cannot be built upon (its rulebook or its thresholds are not known any more, or the recording was
+processed again since) is judged by every rule. Nothing is stored; memory holds a few blocks of
+calls, and the verdicts that differ.
 """
 
 from __future__ import annotations
@@ -15,100 +16,97 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from speechqa.batch.groups import Group
 from speechqa.batch.judge import where
+from speechqa.batch.settle import SCORE, Before, Verdict, charging, overlaid, verdicts
 from speechqa.batch.workers import Done, Workers
-from speechqa.pipeline import CallFacts
-from speechqa.pipeline.replay import answers, settle, stored_answers, uncharged
-from speechqa.rulebook import Rulebook, RuleResult
-from speechqa.rulebook.rules import Forbidden
+from speechqa.pipeline.replay import (
+    Sound,
+    answers,
+    hangs_on_sound,
+    hangs_on_words,
+    measures_of,
+    uncharged,
+)
+from speechqa.rulebook import RuleResult
+from speechqa.score.many import MET, NOT_APPLICABLE, Grid
 from speechqa.settings import TimingSettings
 from speechqa.store import BLOCK_CALLS, Store
-from speechqa.store.columns import (
-    StoredAnswers,
-    answer_blocks,
-    facts_of_table,
-    recording_blocks,
-)
+from speechqa.store.columns import answer_blocks, facts_of_table, paired_blocks
 
 PATIENCE_S = 600.0
 """How long a worker may take for one block of calls."""
 
-SILENT = frozenset({"met", "not_applicable"})
+SILENT = (MET, NOT_APPLICABLE)
 """Answers that charge nobody."""
 
-Answers = tuple[RuleResult, ...]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a rulebook says of one call, in short."""
-
-    outcomes: Mapping[str, str]
-    points: float
-    potential: float
-    percent: float | None
-
-
-@dataclass(frozen=True)
-class Old:
-    """A call's newest stored verdict."""
-
-    assessed_at: str
-    percent: float | None
-    points: float | None
-    potential: float | None
+Fresh = dict[int, Sequence[RuleResult]]
+"""What the changed rules answer, by the row of a call in its block."""
 
 
 @dataclass
 class Replayed:
     """What came of a replay: verdicts that differ, by key, and calls that could not be judged."""
 
-    verdicts: dict[str, tuple[Mapping[str, str], Verdict]] = field(default_factory=dict)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
     failed: list[tuple[str, str]] = field(default_factory=list)
 
 
 def replay(
     store: Store,
-    book: Rulebook,
     settings: TimingSettings,
-    old: Mapping[str, Old],
+    assessed_at: Mapping[str, str],
     group_of: Mapping[str, str],
     groups: Mapping[str, Group],
     *,
     workers: int = 1,
 ) -> Replayed:
-    """Judge stored calls by `book` and return every call whose verdict differs.
+    """Judge stored calls anew and return every call whose verdict differs.
 
     Parameters
     ----------
-    old, group_of
-        By key: the calls to judge, and the name of the group each is in.
+    assessed_at, group_of
+        By key: when the stored verdict of each call was given, and the name of its group.
     groups
         As `grouped` makes them.
     """
     found = Replayed()
-    todo = {key for key, name in group_of.items() if _judges(groups[name])}
+    todo = {key: assessed_at[key] for key, name in group_of.items() if groups[name].matters}
+    if not todo:
+        return found
     with _Hands(groups, settings, workers if len(todo) > BLOCK_CALLS else 1) as hands:
-        fresh: dict[str, Any] = {}
-        tasks = (
-            ("judge", name, block.take(places))
-            for block in recording_blocks(store, todo)
-            for name, places in _by_group(block, group_of)
-        )
-        for judged in hands.do(tasks):
-            fresh.update(judged.calls)
-            found.failed.extend(judged.failed)
-        second = _second_pass(store, old, group_of, groups, fresh)
-        for verdicts in hands.do(second):
-            found.verdicts.update(verdicts)
+        for made in hands.do(_tasks(store, todo, group_of, groups)):
+            found.verdicts.update(made.verdicts)
+            found.failed.extend(made.failed)
     return found
 
 
-def _judges(group: Group) -> bool:
-    return group.is_whole or group.part is not None
+def _tasks(
+    store: Store, todo: Mapping[str, str], group_of: Mapping[str, str], groups: Mapping[str, Group]
+) -> Iterator[tuple[str, pa.Table | None, pa.Table]]:
+    """Yield group, recordings (None where nothing is judged) and stored answers, block by block."""
+    own = [groups[name] for name in {group_of[key] for key in todo}]
+    judging = [group for group in own if group.judges]
+    columns = sorted(
+        {"hits", *SCORE, *(name for group in judging for name in sound_columns(group))}
+    )
+    if not judging:
+        for table in answer_blocks(store, todo, columns):
+            for name, places in _by_group(table, group_of):
+                yield name, None, table.take(places)
+        return
+    words = any(hangs_on_words(group.part) for group in judging)
+    for facts, table in paired_blocks(store, todo, columns, words=words):
+        for name, places in _by_group(table, group_of):
+            is_all = len(places) == len(table)
+            yield (
+                name,
+                facts if is_all else facts.take(places),
+                table if is_all else table.take(places),
+            )
 
 
 def _by_group(block: pa.Table, group_of: Mapping[str, str]) -> Iterator[tuple[str, list[int]]]:
@@ -118,122 +116,98 @@ def _by_group(block: pa.Table, group_of: Mapping[str, str]) -> Iterator[tuple[st
     yield from places.items()
 
 
-@dataclass
-class Block:
-    """What the changed rules say of the calls of a block; whole calls as `Verdict`."""
-
-    calls: dict[str, Answers | Verdict] = field(default_factory=dict)
-    failed: list[tuple[str, str]] = field(default_factory=list)
-
-
-def judge_block(block: pa.Table, group: Group, settings: TimingSettings) -> Block:
-    """Judge the calls of a block by the rules that changed, or by all."""
-    made = Block()
-    keys = block["key"].to_pylist()
-    known: list[Answers | None] = [None] * len(keys)
-    if not group.is_whole:
-        known = group.sieve.answers(block)
-    made.calls.update({k: one for k, one in zip(keys, known, strict=True) if one is not None})
-    rest = [place for place, one in enumerate(known) if one is None]
-    calls = facts_of_table(block.take(rest)) if rest else []
-    for call, results in _judged(calls, group.part or group.book, settings, made):
-        if group.is_whole:
-            made.calls[call.key] = _verdict(group.book, {one.rule: one for one in results})
-        else:
-            made.calls[call.key] = tuple(results)
-    return made
-
-
-def _judged(
-    calls: Sequence[CallFacts], part: Rulebook, settings: TimingSettings, made: Block
-) -> list[tuple[CallFacts, list[RuleResult]]]:
-    """Judge calls together; when that fails, alone, so that one call costs only itself."""
-    if not calls:
+def sound_columns(group: Group) -> list[str]:
+    """Return the columns of stored verdicts that the rules of a group look at."""
+    if group.is_whole or not hangs_on_sound(group.part):
         return []
-    try:
-        found = answers(calls, part, settings)
-        return [(call, uncharged(one)) for call, one in zip(calls, found, strict=True)]
-    except Exception as error:  # an unforeseen error in one call must not cost the others
-        if len(calls) == 1:
-            made.failed.append((calls[0].path, where(error)))
-            return []
-    return [pair for call in calls for pair in _judged([call], part, settings, made)]
+    return ["events", "unmeasured", *(_column(name) for name in measures_of(group.part))]
 
 
-def _verdict(book: Rulebook, known: Mapping[str, RuleResult]) -> Verdict:
-    results, scored = settle(book, known)
-    return Verdict(
-        {one.rule: one.outcome for one in results},
-        scored.points,
-        scored.potential,
-        scored.percent,
-    )
+def _column(measure: str) -> str:
+    return measure.replace(".", "_")
 
 
-def _second_pass(
-    store: Store,
-    old: Mapping[str, Old],
-    group_of: Mapping[str, str],
-    groups: Mapping[str, Group],
-    fresh: Mapping[str, Any],
-) -> Iterator[tuple[str, str, tuple[pa.Table, dict[str, Any]]]]:
-    """Yield the stored answers of calls whose verdict may differ, with their new answers."""
-    todo = {
-        key: old[key].assessed_at
-        for key, name in group_of.items()
-        if key in fresh or (groups[name].change is not None and groups[name].change)
-    }
-    needs_hits = any(not group.is_whole for group in groups.values())
-    for table in answer_blocks(store, todo, hits=needs_hits):
-        for name, places in _by_group(table, group_of):
-            group = groups[name]
-            part = table.take(places)
-            if group.change is not None and not group.change.scored:
-                part = part.take(pa.array(_changed(part, group, fresh), pa.int64()))
-            if len(part):
-                keys = part["key"].to_pylist()
-                yield "settle", name, (part, {key: fresh[key] for key in keys if key in fresh})
+def sounds(group: Group, table: pa.Table, rows: Sequence[int]) -> list[Sound] | None:
+    """Return measures and events of some calls as they were stored; None where they are not."""
+    names = sound_columns(group)
+    if not names:
+        return None
+    measured = {_column(name): name for name in measures_of(group.part)}
+    return [
+        Sound(
+            {measured[name]: row[name] for name in measured}
+            | {"unmeasured": json.loads(row["unmeasured"])},
+            json.loads(row["events"]),
+        )
+        for row in table.select(names).take(rows).to_pylist()
+    ]
 
 
-def _changed(table: pa.Table, group: Group, fresh: Mapping[str, Answers]) -> list[int]:
-    """Return the rows in which a changed rule's answer differs or may charge somebody."""
-    assert group.part is not None
-    ids = [rule.id for rule in group.part.call_rules]
-    charging = {
-        rule.id
-        for rule in group.part.call_rules
-        if isinstance(rule, Forbidden) or rule.severity == "critical"
-    }
-    answers_ = StoredAnswers(table)
-    changed = []
-    for row, key in enumerate(table["key"].to_pylist()):
-        if key not in fresh:
-            continue  # it could not be judged
-        for rule, one in zip(ids, fresh[key], strict=True):
-            was = answers_.of(row, rule)
-            now = (one.outcome, one.earned, one.lacking, one.fragile)
-            if was != now or (rule in charging and one.outcome not in SILENT):
-                changed.append(row)
-                break
-    return changed
+def judged_anew(
+    facts: pa.Table, table: pa.Table, group: Group, settings: TimingSettings
+) -> tuple[Fresh, dict[int, tuple[str, str]]]:
+    """Return what the changed rules answer on the calls of a block, and where judging failed.
+
+    Parameters
+    ----------
+    facts, table
+        Recordings and stored answers, row by row the same calls.
+    """
+    known: list[Sequence[RuleResult] | None] = [None] * len(facts)
+    if not group.is_whole:
+        known = list(group.sieve.answers(facts))
+    fresh: Fresh = {row: one for row, one in enumerate(known) if one is not None}
+    rest = [row for row, one in enumerate(known) if one is None]
+    calls = facts_of_table(facts.take(rest)) if rest else []
+    heard = sounds(group, table, rest) if rest else None
+    failed: dict[int, tuple[str, str]] = {}
+
+    def judge(places: Sequence[int]) -> None:
+        some = [calls[place] for place in places]
+        sound = None if heard is None else [heard[place] for place in places]
+        try:
+            made = answers(some, group.part, settings, sound)
+        except Exception as error:  # an unforeseen error in one call must not cost the others
+            if len(places) == 1:
+                failed[rest[places[0]]] = calls[places[0]].path, where(error)
+                return
+            for place in places:
+                judge([place])
+            return
+        fresh.update((rest[at], uncharged(one)) for at, one in zip(places, made, strict=True))
+
+    judge(range(len(calls)))
+    return fresh, failed
 
 
 def settle_block(
-    table: pa.Table, fresh: Mapping[str, Any], group: Group
-) -> dict[str, tuple[Mapping[str, str], Verdict]]:
-    """Return outcomes before and the verdict now, of the calls of a block of stored answers."""
-    made: dict[str, tuple[Mapping[str, str], Verdict]] = {}
-    for row in table.to_pylist():
-        key = row["key"]
-        before = {one["rule"]: one["outcome"] for one in row["results"] or ()}
-        if group.is_whole:
-            made[key] = before, fresh[key]
-            continue
-        known = stored_answers(row["results"], json.loads(row["hits"]))
-        known |= {one.rule: one for one in fresh.get(key, ())}
-        if all(rule.id in known for rule in group.book.call_rules):  # else it could not be judged
-            made[key] = before, _verdict(group.book, known)
-    return made
+    facts: pa.Table | None, table: pa.Table, group: Group, settings: TimingSettings
+) -> Replayed:
+    """Judge the calls of a block by what changed, and return the verdicts that differ."""
+    fresh, failed = ({}, {}) if facts is None else judged_anew(facts, table, group, settings)
+    before = Before(table, group.book)
+    now = overlaid(before, fresh)
+    rows = _to_score(before, now, group)
+    keys = table["key"].to_pylist()
+    return Replayed(
+        {
+            keys[row]: verdict
+            for row, verdict in verdicts(before, now, rows, fresh)
+            if row not in failed
+        },
+        list(failed.values()),
+    )
+
+
+def _to_score(before: Before, now: Grid, group: Group) -> list[int]:
+    """Return the calls whose score may differ; not those without an answer of each rule."""
+    whole = (now.outcome != 0).all(axis=1)
+    if group.change is None or group.change.scored:
+        return np.flatnonzero(whole).tolist()
+    judged = np.array([rule.id in group.change.judged for rule in group.book.call_rules], np.bool_)
+    differs = before.grid.differs(now).any(axis=1)
+    loud = ~np.isin(now.outcome, SILENT) & judged & charging(group.book)
+    return np.flatnonzero(whole & (differs | loud.any(axis=1))).tolist()
 
 
 class _Hands:
@@ -272,11 +246,8 @@ class _Hands:
 
 
 def _make(groups: Mapping[str, Group], settings: TimingSettings) -> Callable[[Any, Any], Any]:
-    def work(task: tuple[str, str, Any], _: object) -> Any:
-        kind, name, given = task
-        if kind == "judge":
-            return judge_block(given, groups[name], settings)
-        table, fresh = given
-        return settle_block(table, fresh, groups[name])
+    def work(task: tuple[str, pa.Table | None, pa.Table], _: object) -> Replayed:
+        name, facts, table = task
+        return settle_block(facts, table, groups[name], settings)
 
     return work

@@ -9,7 +9,7 @@ is the one that judging everything gives; a test holds that on random changes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -22,20 +22,44 @@ from speechqa.rulebook.charge import charge_once
 from speechqa.rulebook.names import walk
 from speechqa.settings import TimingSettings
 
-_OF_CHARGING = ("charged_by", "shown")
+OF_CHARGING = ("charged_by", "shown")
+"""What charging over all rules of a call adds to a hit."""
+
 _LIVE_TIME = ("first_s", "last_s", "first_percent", "last_percent")
 
 
 def answers(
-    calls: Sequence[CallFacts], part: Rulebook, settings: TimingSettings
+    calls: Sequence[CallFacts],
+    part: Rulebook,
+    settings: TimingSettings,
+    heard: Sequence[Sound] | None = None,
 ) -> list[list[RuleResult]]:
-    """Return what the rules of a rulebook, or of a part of one, answer on measured calls."""
-    if hangs_on_sound(part):
+    """Return what the rules of a rulebook, or of a part of one, answer on measured calls.
+
+    Parameters
+    ----------
+    heard
+        Measures and events of each call where they are known; else they are made where needed.
+    """
+    if not hangs_on_sound(part):
+        views = [heard_view(call) for call in calls]
+    elif heard is not None:
+        views = [
+            heard_view(call, sound.measures, sound.events)
+            for call, sound in zip(calls, heard, strict=True)
+        ]
+    else:
         measured = measure(calls, settings)
         views = [measured_view(call, measured, place) for place, call in enumerate(calls)]
-    else:
-        views = [heard_view(call) for call in calls]
     return fair_answers(part, calls, views)
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Measures (by their full names, or as ``show --json`` has them) and events of a call."""
+
+    measures: Mapping[str, Any]
+    events: Sequence[Mapping[str, Any]]
 
 
 def hangs_on_sound(book: Rulebook) -> bool:
@@ -49,6 +73,32 @@ def hangs_on_sound(book: Rulebook) -> bool:
             case finders.Where() if any(getattr(model, name) is not None for name in _LIVE_TIME):
                 return True
     return False
+
+
+def hangs_on_words(book: Rulebook) -> bool:
+    """Say whether a call rule may look at what was said; in doubt it does."""
+    return any(_listens(model) for rule in book.call_rules for _, model in walk(rule))
+
+
+def _listens(model: Any) -> bool:
+    match model:
+        case rules.Limit():
+            return model.measure is None and model.column is None
+        case rules.Each() | rules.Sequence() | finders.Where() | finders.Named():
+            return True
+        case finders.Words() | finders.Digits() | finders.Repeats() | finders.TurnFinder():
+            return True
+    return isinstance(model, finders.Event)  # without talkspurts some are made of words
+
+
+def measures_of(book: Rulebook) -> list[str]:
+    """Return the figures that rules look at, by their full names."""
+    names = set()
+    for _, model in walk(book.form):
+        match model:
+            case finders.Measure(measure=name) | rules.Limit(measure=str(name)):
+                names.add(name)
+    return sorted(names)
 
 
 def stored_answers(
@@ -65,7 +115,7 @@ def stored_answers(
     """
     evidence: dict[str, list[dict[str, Any]]] = {}
     for hit in hits:
-        bare = {name: value for name, value in hit.items() if name not in _OF_CHARGING}
+        bare = {name: value for name, value in hit.items() if name not in OF_CHARGING}
         evidence.setdefault(hit["rule"], []).append(bare)
     return {
         one["rule"]: _result(
@@ -128,11 +178,11 @@ def uncharged(results: Iterable[RuleResult]) -> list[RuleResult]:
         replace(
             one,
             hits=tuple(
-                {name: value for name, value in hit.items() if name not in _OF_CHARGING}
+                {name: value for name, value in hit.items() if name not in OF_CHARGING}
                 for hit in one.hits
             ),
         )
-        if any(name in hit for hit in one.hits for name in _OF_CHARGING)
+        if any(name in hit for hit in one.hits for name in OF_CHARGING)
         else one
         for one in results
     ]

@@ -111,7 +111,7 @@ def score_call(book: Rulebook, results: Sequence[RuleResult]) -> Score:
     judged = sum(line.weight for line in lines if line.outcome in JUDGED)
     lacking = sum(weights.get(r.rule, 0.0) for r in results if is_lacking(r))
     coverage = judged / (judged + lacking) if judged + lacking else None
-    failed = [r for r in results if r.outcome == "violated" and _fails(book, r)]
+    failed = [r for r in results if r.outcome == "violated" and is_confirmed(book, r)]
     raw_points, potential = (
         _sum(line.points for line in lines),
         _sum(one.potential for one in lines),
@@ -159,8 +159,8 @@ def is_lacking(result: RuleResult) -> bool:
     return result.outcome == "unknown" or (result.outcome == "not_applicable" and result.lacking)
 
 
-def _fails(book: Rulebook, result: RuleResult) -> bool:
-    """Whether a violated critical rule is confirmed."""
+def is_confirmed(book: Rulebook, result: RuleResult) -> bool:
+    """Say whether a violated rule is critical, scored, and sure enough to fail form or section."""
     rule = book.rule(result.rule)
     if rule.severity != "critical" or rule.report_only:
         return False

@@ -17,14 +17,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from speechqa.pipeline import CallFacts
+from speechqa.score.many import OUTCOMES, VIOLATED, Grid
 from speechqa.store.schema import PARTIES, RECORDINGS, facts_of_row
 from speechqa.store.tables import BLOCK_CALLS, Store
 from speechqa.transcript import Word
 
 _FOR_DRAWING = frozenset(f"peaks_{party}" for party in PARTIES)
-JUDGED_COLUMNS = tuple(name for name in RECORDINGS.names if name not in _FOR_DRAWING)
-"""Of ``recordings``: everything but what is only drawn."""
-
 ANSWERS = ("rule", "outcome", "earned", "lacking", "fragile")
 """Of an answer: what a score and a comparison are made of."""
 
@@ -32,38 +30,119 @@ _WORD = ("party", "start_ms", "end_ms", "text", "probability", "flag")
 
 
 def recording_blocks(
-    store: Store, keys: Set[str], *, block: int = BLOCK_CALLS
+    store: Store, keys: Set[str], *, words: bool = True, block: int = BLOCK_CALLS
 ) -> Iterator[pa.Table]:
-    """Yield the rows of ``recordings`` with these keys, without what is only drawn."""
+    """Yield the rows of ``recordings`` with these keys, without what is only drawn.
+
+    Parameters
+    ----------
+    words
+        Whether with the words: most of what a row holds.
+    """
     if not keys:
         return
     dataset = store.open_table("recordings").to_pyarrow_dataset()
-    names = [name for name in JUDGED_COLUMNS if name in dataset.schema.names]
+    left_out = _FOR_DRAWING if words else _FOR_DRAWING | {"words"}
+    names = [name for name in RECORDINGS.names if name in dataset.schema.names]
     batches = dataset.to_batches(
-        columns=names, batch_size=block, batch_readahead=4, fragment_readahead=1
+        columns=[name for name in names if name not in left_out],
+        batch_size=block,
+        batch_readahead=2,
+        fragment_readahead=1,
     )
     yield from _blocks(batches, keys, block)
 
 
 def answer_blocks(
-    store: Store, wanted: Mapping[str, str], *, hits: bool, block: int = BLOCK_CALLS
+    store: Store, wanted: Mapping[str, str], columns: Sequence[str], *, block: int = BLOCK_CALLS
 ) -> Iterator[pa.Table]:
-    """Yield stored answers: key, results (`ANSWERS` only) and, if asked for, hits.
+    """Yield stored answers: key, results (`ANSWERS` only) and the columns asked for.
 
     Parameters
     ----------
     wanted
         Key to when it was assessed: which row of a call that was judged several times.
     """
-    columns = ["key", "assessed_at", *(["hits"] if hits else [])]
     for fragment in store.open_table("assessments").to_pyarrow_dataset().get_fragments():
         with fragment.filesystem.open_input_file(fragment.path) as source:
             file = pq.ParquetFile(source)
-            paths = [*columns, *_leaves(file)]
+            paths = ["key", "assessed_at", *columns, *_leaves(file)]
             for table in _blocks(file.iter_batches(block, columns=paths), wanted.keys(), block):
                 rows = zip(table["key"].to_pylist(), table["assessed_at"].to_pylist(), strict=True)
                 newest = [wanted[key] == at for key, at in rows]
-                yield table.filter(pa.array(newest, pa.bool_()))
+                yield table if all(newest) else table.filter(pa.array(newest, pa.bool_()))
+
+
+def paired_blocks(
+    store: Store,
+    wanted: Mapping[str, str],
+    columns: Sequence[str],
+    *,
+    words: bool = True,
+    block: int = BLOCK_CALLS,
+) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """Yield recordings with their stored answers, row by row the same calls.
+
+    Both tables mostly lie in one order, so that little is held back; a call without the answers
+    asked for is left out.
+
+    Parameters
+    ----------
+    wanted, columns
+        As for `answer_blocks`.
+    words
+        As for `recording_blocks`.
+    """
+    held = _Held(answer_blocks(store, wanted, columns, block=block))
+    for facts in recording_blocks(store, wanted.keys(), words=words, block=block):
+        keys = facts["key"].to_pylist()
+        held.fetch(keys)
+        places = [place for place, key in enumerate(keys) if key in held]
+        if places:
+            own = facts if len(places) == len(keys) else facts.take(places)
+            yield own, held.take([keys[place] for place in places])
+
+
+class _Held:
+    """Rows of answers by key, read on until those asked for are there."""
+
+    def __init__(self, blocks: Iterator[pa.Table]) -> None:
+        self._blocks = blocks
+        self._tables: dict[int, pa.Table] = {}
+        self._left: dict[int, int] = {}
+        self._place: dict[str, tuple[int, int]] = {}
+        self._count = 0
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._place
+
+    def fetch(self, keys: Sequence[str]) -> None:
+        """Read until all of these are held, or there is no more."""
+        while not all(key in self._place for key in keys):
+            table = next(self._blocks, None)
+            if table is None:
+                return
+            self._tables[self._count], self._left[self._count] = table, len(table)
+            for row, key in enumerate(table["key"].to_pylist()):
+                self._place[key] = self._count, row
+            self._count += 1
+
+    def take(self, keys: Sequence[str]) -> pa.Table:
+        """Return the rows of these keys, in their order, and hold them no longer."""
+        wanted = [self._place.pop(key) for key in keys]
+        numbers = sorted({number for number, _ in wanted})
+        first, start = {}, 0
+        for number in numbers:
+            first[number], start = start, start + len(self._tables[number])
+        rows = [first[number] + row for number, row in wanted]
+        whole = pa.concat_tables([self._tables[number] for number in numbers])
+        made = whole if rows == list(range(len(whole))) else whole.take(rows)
+        for number, _ in wanted:
+            self._left[number] -= 1
+        for number in numbers:
+            if not self._left[number]:
+                del self._tables[number]
+        return made
 
 
 def _leaves(file: Any) -> list[str]:
@@ -89,13 +168,18 @@ def _blocks(batches: Any, keys: Set[str], block: int) -> Iterator[pa.Table]:
 
 
 def facts_of_table(table: pa.Table) -> list[CallFacts]:
-    """Return the calls of a block of ``recordings``, without waveform peaks."""
-    words = words_of(table)
-    plain = table.drop_columns(["words"]).to_pylist()
+    """Return the calls of a block of ``recordings``, without waveform peaks.
+
+    A block without words gives calls without words.
+    """
+    if "words" in table.column_names:
+        words, table = words_of(table), table.drop_columns(["words"])
+    else:
+        words = [()] * len(table)
     no_peaks: dict[str, Any] = dict.fromkeys(_FOR_DRAWING)
     return [
         replace(facts_of_row(row | no_peaks | {"words": ()}), words=said)
-        for row, said in zip(plain, words, strict=True)
+        for row, said in zip(table.to_pylist(), words, strict=True)
     ]
 
 
@@ -114,45 +198,36 @@ def _running(column: Any) -> Sequence[int]:
     return running
 
 
-class StoredAnswers:
-    """Stored answers of a block, looked up by row and rule without making them all.
+def grid_of(table: pa.Table, rules: Sequence[str]) -> tuple[Grid, Mapping[str, list[int]]]:
+    """Return stored answers as matrices, and the calls that other rules were violated in.
 
     Parameters
     ----------
     table
         As `answer_blocks` yields them.
+    rules
+        One column each; 0 where a call has no answer of it.
     """
-
-    def __init__(self, table: pa.Table) -> None:
-        column = table["results"].combine_chunks()
-        flat = column.flatten()
-        self._offsets = np.asarray(column.offsets) - column.offsets[0].as_py()
-        self._rules = flat.field("rule").dictionary_encode()
-        self._codes = np.asarray(self._rules.indices)
-        self._names = {name: code for code, name in enumerate(self._rules.dictionary.to_pylist())}
-        outcome = flat.field("outcome").dictionary_encode()
-        self._outcome, self._outcomes = np.asarray(outcome.indices), outcome.dictionary.to_pylist()
-        self._earned = flat.field("earned").to_numpy(zero_copy_only=False)
-        self._lacking = np.asarray(flat.field("lacking").fill_null(False))
-        self._fragile = np.asarray(flat.field("fragile"))
-        self._guess: dict[str, int] = {}
-
-    def of(self, row: int, rule: str) -> tuple[Any, ...] | None:
-        """Return outcome, share earned, lacking and fragile; None without such a rule."""
-        first, last = self._offsets[row], self._offsets[row + 1]
-        code = self._names.get(rule)
-        if code is None:
-            return None
-        at = first + self._guess.get(rule, 0)  # rules stand in one order in nearly all rows
-        if at >= last or self._codes[at] != code:
-            places = np.flatnonzero(self._codes[first:last] == code)
-            if not len(places):
-                return None
-            self._guess[rule] = int(places[0])
-            at = first + places[0]
-        return (
-            self._outcomes[self._outcome[at]],
-            float(self._earned[at]),
-            bool(self._lacking[at]),
-            bool(self._fragile[at]),
-        )
+    column = table["results"].combine_chunks()
+    flat = column.flatten()
+    named = flat.field("rule").dictionary_encode()
+    names = named.dictionary.to_pylist()
+    places = {rule: place for place, rule in enumerate(rules)}
+    at = np.array([places.get(name, -1) for name in names] or [-1])[np.asarray(named.indices)]
+    row = np.repeat(
+        np.arange(len(table)), np.asarray(pc.fill_null(pc.list_value_length(column), 0))
+    )
+    told = flat.field("outcome").dictionary_encode()
+    codes = [OUTCOMES.index(name) for name in told.dictionary.to_pylist()] or [0]
+    outcome = np.array(codes, np.int8)[np.asarray(told.indices)]
+    kept = at >= 0
+    cells = row[kept], at[kept]
+    grid = Grid.empty(len(table), len(rules))
+    grid.outcome[cells] = outcome[kept]
+    grid.earned[cells] = flat.field("earned").to_numpy(zero_copy_only=False)[kept]
+    grid.lacking[cells] = np.asarray(flat.field("lacking").fill_null(False))[kept]
+    grid.fragile[cells] = np.asarray(flat.field("fragile"))[kept]
+    gone: dict[str, list[int]] = {}
+    for place in np.flatnonzero(~kept & (outcome == VIOLATED)).tolist():
+        gone.setdefault(names[named.indices[place].as_py()], []).append(int(row[place]))
+    return grid, gone
