@@ -1,6 +1,6 @@
 """Memory over one very long call, through the whole product: decode, line checks, speech, words.
 
-    python -m benchmarks.long_call [--hours 4] [--talk 1.0]
+    python -m benchmarks.long_call [--hours 4] [--talk 1.0] [--prepare-only]
 
 A stereo telephone recording (8 kHz, u-law) is made by repeating the sample calls, with faint noise
 between them where less talk is asked for, and goes through what a worker does with a call, with
@@ -53,9 +53,11 @@ def write_call(file: Path, hours: float, talk: float) -> None:
                 wanted -= quiet
 
 
-def measure(hours: float, talk: float) -> dict[str, Any]:
+def measure(hours: float, talk: float, *, recognise: bool) -> dict[str, Any]:
     """Process one call of `hours`; return memory in MB and seconds."""
-    settings = load_settings(run={"workers": 1}, asr={"threads": 1})
+    settings = load_settings(
+        run={"workers": 1}, asr={"threads": 1, "engine": "whisper" if recognise else "stub"}
+    )
     work = make_worker(settings, "config", "run")
     marks: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as place:
@@ -91,14 +93,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--hours", type=float, default=4.0)
     parser.add_argument("--talk", type=float, default=1.0, help="share of it that is calls")
+    parser.add_argument("--prepare-only", action="store_true", help="recognise nothing")
     asked = parser.parse_args()
-    took = measure(asked.hours, asked.talk)
+    took = measure(asked.hours, asked.talk, recognise=not asked.prepare_only)
+    recognised = (
+        ""
+        if asked.prepare_only
+        else f"{took['transcribe_mb']:.0f} MB at most while recognised "
+        f"({took['transcribe_s']:.0f} s, {took['words']} words); "
+    )
     print(
         f"one stereo call of {asked.hours:g} h, {asked.talk:.0%} talk: "
         f"{took['before_mb']:.0f} MB before, "
         f"{took['prepare_mb']:.0f} MB at most while prepared ({took['prepare_s']:.0f} s), "
-        f"{took['transcribe_mb']:.0f} MB at most while recognised ({took['transcribe_s']:.0f} s, "
-        f"{took['words']} words); its samples alone are {took['samples_mb']:.0f} MB"
+        f"{recognised}its samples alone are {took['samples_mb']:.0f} MB"
     )
 
 

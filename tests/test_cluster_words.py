@@ -92,7 +92,7 @@ def test_the_sample_calls_hold_words(two_workers):
     assert min(len(said) for said in words(two_workers).values()) >= 5
 
 
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(450)
 def test_the_shipped_model_says_the_same_on_a_cluster_and_on_one_machine(
     folder, two_workers, tmp_path
 ):

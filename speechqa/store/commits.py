@@ -96,7 +96,12 @@ def commit(open_table: Callable[[], Any], uri: str, rows: pa.Table, identities: 
         else:
             durable(uri.rsplit("/", 1)[-1])
             return
-    raise StoreError(
+    raise others_won(uri)
+
+
+def others_won(uri: str) -> StoreError:
+    """Return the error for a commit that other writers always overtook."""
+    return StoreError(
         f"{uri}: other writers won {COMMIT_TRIES} times in a row",
         hint="run again: what is stored is whole, and the rest is redone",
     )

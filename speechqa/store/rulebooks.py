@@ -7,6 +7,8 @@ touches is judged again. It names no call and is never purged; a store without i
 
 from __future__ import annotations
 
+import random
+import time
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -14,6 +16,7 @@ from pydantic import ValidationError
 
 from speechqa.errors import InputMissing
 from speechqa.rulebook import Rulebook, RulebookForm
+from speechqa.store.commits import COMMIT_TRIES, others_won
 from speechqa.store.disk import disk_error
 from speechqa.store.tables import Store
 
@@ -35,14 +38,24 @@ def keep_rulebook(store: Store, book: Rulebook) -> None:
     Raises
     ------
     StoreError
-        The disk did not take it.
+        The disk did not take it, or other writers were always faster.
     """
-    from deltalake import write_deltalake
-    from deltalake.exceptions import DeltaError
-
     uri = f"{store.uri.rstrip('/')}/{TABLE}"
-    if book.digest in _digests(store):
-        return
+    for attempt in range(COMMIT_TRIES):
+        if book.digest in _digests(store):
+            return
+        if _kept(store, uri, book):
+            return
+        # Of the writers of a night's first commits, only one can make the table.
+        time.sleep(random.uniform(0, 0.05 * 2 ** min(attempt, 6)))
+    raise others_won(uri)
+
+
+def _kept(store: Store, uri: str, book: Rulebook) -> bool:
+    """Write the rulebook; false when another writer came first."""
+    from deltalake import write_deltalake
+    from deltalake.exceptions import CommitFailedError, DeltaError
+
     row = {
         "digest": book.digest,
         "name": book.name,
@@ -57,8 +70,11 @@ def keep_rulebook(store: Store, book: Rulebook) -> None:
             mode="append",
             storage_options=store.storage_options,
         )
+    except CommitFailedError:
+        return False
     except (DeltaError, OSError) as error:
         raise disk_error(uri, error) from error
+    return True
 
 
 def kept_rulebook(store: Store, digest: str) -> Rulebook | None:

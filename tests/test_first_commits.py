@@ -1,0 +1,52 @@
+"""The first commits of a night: many writers at once, none of which may end the run."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from speechqa.batch import cluster
+from speechqa.errors import SettingsError
+from speechqa.rulebook import load
+from speechqa.settings import load_settings
+from speechqa.store import open_store
+from speechqa.store.rulebooks import keep_rulebook, kept_rulebook
+
+WRITERS = 5
+
+
+def test_writers_that_all_come_first_all_keep_the_rulebook(tmp_path):
+    """Each finds no table of rulebooks and makes one; all but one are told that it is there."""
+    book = load("starter", load_settings().rules)
+    for night in range(3):
+        path = str(tmp_path / f"store-{night}")
+        stores = [open_store(path, create=True) for _ in range(WRITERS)]
+        together, errors = threading.Barrier(WRITERS), []
+
+        def keep(store, together=together, errors=errors):
+            together.wait()
+            try:
+                keep_rulebook(store, book)
+            except Exception as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=keep, args=(store,)) for store in stores]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not errors
+        assert kept_rulebook(stores[0], book.digest).form == book.form
+
+
+def test_a_cluster_that_does_not_come_up_in_time_is_told_as_such():
+    class Slow:
+        """Ray raises the bare class when a node takes more than 30 s to start."""
+
+        @staticmethod
+        def init(**_):
+            raise Exception("The current node timed out during startup.\nMore of it.")
+
+    with pytest.raises(SettingsError, match=r"Ray cluster 'local': .* timed out during startup"):
+        cluster._join(Slow, None)
