@@ -11,6 +11,7 @@ import os
 import random
 import shutil
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from speechqa.store import open_store
 from speechqa.store.check import check
 from tests.conftest import AUDIO
 from tests.nights import canonical, cut, run_night
-from tests.torture.inline import begun, ended, forked, night_in
+from tests.torture.inline import begun, ended, forked, night_in, warm
 
 CALLS = 5
 OPTIONS: dict = {"workers": 1, "vad": {"detector": "webrtc"}}
@@ -51,12 +52,15 @@ class Compared:
         code = forked(self.write_expected)
         assert code == 0, f"the undisturbed run ended with {code}"
         self.expected = (base / "expected").read_text("utf-8")
+        warm((base / "imported").read_text("utf-8").split())
         self.wrong: list[str] = []
         self.kinds: Counter[str] = Counter()
 
     def write_expected(self) -> None:
         run_night([self.folder], self.base / "calm", **self.options)
         (self.base / "expected").write_text(canonical(self.base / "calm"), "utf-8")
+        assert not check(open_store(str(self.base / "calm")))
+        (self.base / "imported").write_text("\n".join(list(sys.modules)), "utf-8")
 
     def judge(self, store: Path, label: str) -> None:
         """Run once more without trouble, and compare everything that is stored."""

@@ -6,9 +6,11 @@ it by the very function that a worker runs. What is tortured here is what the pa
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -53,6 +55,24 @@ class Inline:
 
     def stop(self) -> None:
         self.tasks.clear()
+
+
+def warm(names: Iterable[str]) -> None:
+    """Import what a run imports once, here, so that no forked run spends most of its time on it.
+
+    Nothing may be started by that, since a forked process lacks its threads: Delta Lake starts one
+    and is left to each run.
+    """
+    before = _threads()
+    for name in names:
+        if name not in sys.modules and name.partition(".")[0] != "deltalake":
+            with contextlib.suppress(Exception):  # a module that another one makes up
+                importlib.import_module(name)
+    assert _threads() == before, "an import started threads, which a forked process lacks"
+
+
+def _threads() -> int:
+    return len(os.listdir("/proc/self/task"))
 
 
 def forked(work: Callable[[], object], *, environment: dict[str, str] | None = None) -> int:
