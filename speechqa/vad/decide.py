@@ -47,9 +47,8 @@ class Verdict:
     suspicious: NDArray[np.bool_]
 
 
-def decide(channel: Channel, settings: VadSettings) -> Verdict:
-    """Return the stretches of `channel` that are speech."""
-    spans = candidates(channel, settings)
+def decide(channel: Channel, spans: IntervalArray, settings: VadSettings) -> Verdict:
+    """Return which of the `candidates` of `channel` are speech."""
     spans = spans[_sounds_like_speech(channel, spans, settings)]
     if not len(spans):
         return Verdict(spans, np.zeros(0, dtype=bool))

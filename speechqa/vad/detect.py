@@ -96,13 +96,15 @@ def _talkspurts(samples: FloatArray, rate_hz: int, settings: VadSettings) -> lis
         found = [np.minimum(silero.spans_ms(channel), duration_ms) for channel in narrow]
         return [tidy(spans, settings) for spans in found]
     seen = [look(channel, settings) for channel in narrow]
+    maybe = [candidates(channel, settings) for channel in seen]
     if len(seen) == 2:
-        seen = _without_leak(seen[0], seen[1], settings)
-    return [tidy(in_ms(_spans(channel, settings), duration_ms), settings) for channel in seen]
+        seen, maybe = _without_leak(seen, maybe, settings)
+    found = [_spans(*one, settings) for one in zip(seen, maybe, strict=True)]
+    return [tidy(in_ms(spans, duration_ms), settings) for spans in found]
 
 
-def _spans(channel: Channel, settings: VadSettings) -> IntervalArray:
-    verdict = decide(channel, settings)
+def _spans(channel: Channel, maybe: IntervalArray, settings: VadSettings) -> IntervalArray:
+    verdict = decide(channel, maybe, settings)
     if settings.detector != "auto" or not np.any(verdict.suspicious):
         return verdict.speech
     doubted = verdict.speech[verdict.suspicious]
@@ -112,14 +114,18 @@ def _spans(channel: Channel, settings: VadSettings) -> IntervalArray:
     return both[np.argsort(both[:, 0])]
 
 
-def _without_leak(a: Channel, b: Channel, settings: VadSettings) -> list[Channel]:
-    active = [fill(candidates(one, settings), len(one.level_db)) for one in (a, b)]
-    into_a = leak.find_leak(b.smooth_db, a.smooth_db, active[1])
-    into_b = leak.find_leak(a.smooth_db, b.smooth_db, active[0])
-    return [
-        a.over(leak.predicted(into_a, b.smooth_db)) if into_a else a,
-        b.over(leak.predicted(into_b, a.smooth_db)) if into_b else b,
-    ]
+def _without_leak(
+    seen: list[Channel], maybe: list[IntervalArray], settings: VadSettings
+) -> tuple[list[Channel], list[IntervalArray]]:
+    """Return two channels and their candidates with the other's leak under the floor."""
+    clean, left = list(seen), list(maybe)
+    for into, other in ((0, 1), (1, 0)):
+        source, target = seen[other].smooth_db, seen[into].smooth_db
+        found = leak.find_leak(source, target, fill(maybe[other], len(source)))
+        if found:
+            clean[into] = seen[into].over(leak.predicted(found, source))
+            left[into] = candidates(clean[into], settings)
+    return clean, left
 
 
 def _telephone(samples: FloatArray, rate_hz: int) -> FloatArray:

@@ -104,16 +104,24 @@ def _delay(a: FloatArray, b: FloatArray, alone: BoolArray) -> tuple[int | None, 
         return None, 0.0
     at = at[:: max(len(at) // _ENOUGH_FRAMES, 1)]
     x = a[at] - a[at].mean()
+    own = _inner(x, x)
     best, likeness = 0, 0.0
     for delay in range(_LONGEST_DELAY):
         y = b[at + delay]
-        y = np.minimum(y, np.median(y) + 12)
-        y = y - y.mean()
-        norm = float(np.sqrt(_inner(x, x) * _inner(y, y)))
+        y = np.minimum(y, _middle(y) + 12)
+        y -= y.mean()
+        norm = float(np.sqrt(own * _inner(y, y)))
         found = _inner(x, y) / norm if norm > 0 else 0.0
         if found > likeness:
             best, likeness = delay, found
     return best, likeness
+
+
+def _middle(values: FloatArray) -> np.float32:
+    """Return the median of every fourth value: near enough for a ceiling, a fifth of the time."""
+    some = values[::4]
+    middle: np.float32 = np.partition(some, len(some) // 2)[len(some) // 2]
+    return middle
 
 
 def _inner(x: FloatArray, y: FloatArray) -> float:

@@ -1,8 +1,8 @@
 """Power in six telephone bands, every 10 ms.
 
 A frame of 10 ms is described by a Hann window of 25 ms around it. The transform is one matrix
-product per block (a quarter of the time of an FFT per frame at this size), reduced to bands at
-once, so an hour takes some 0.4 s and a few MB. Knows nothing of speech.
+product per block (half the time of an FFT per frame at this size), and a second one sums the bins
+of each band, so an hour takes some 0.2 s and a few MB. Knows nothing of speech.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ WINDOW = 200
 BAND_EDGES_HZ = (150, 300, 600, 1000, 1600, 2400, 3600)
 BANDS = len(BAND_EDGES_HZ) - 1
 _STEP_HZ = 50
-_BLOCK = 2048
+_BLOCK = 512
 
 
 def band_power(samples: FloatArray) -> FloatArray:
@@ -30,19 +30,18 @@ def band_power(samples: FloatArray) -> FloatArray:
     >>> int(band_power(tone)[50].argmax()), round(float(band_power(tone)[50].sum()), 1)
     (1, 0.5)
     """
-    basis, first_bins = _basis()
+    basis, bands = _basis()
     frames = frame_count(len(samples))
     lead = (WINDOW - FRAME) // 2
     padded = np.zeros(max(frames - 1, 0) * FRAME + WINDOW, dtype=np.float32)
     padded[lead : lead + len(samples)] = samples
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::FRAME]
-    bins = basis.shape[1] // 2
     power = np.empty((frames, BANDS), dtype=np.float32)
     for at in range(0, frames, _BLOCK):
-        parts = windows[at : at + _BLOCK] @ basis
+        # Windows that overlap in memory would not go to BLAS.
+        parts = np.ascontiguousarray(windows[at : at + _BLOCK]) @ basis
         np.square(parts, out=parts)
-        density = parts[:, :bins] + parts[:, bins:]
-        power[at : at + _BLOCK] = np.add.reduceat(density, first_bins, axis=1)
+        np.matmul(parts, bands, out=power[at : at + _BLOCK])
     return power
 
 
@@ -72,12 +71,14 @@ def smooth(power: FloatArray) -> FloatArray:
 
 
 @cache
-def _basis() -> tuple[FloatArray, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+def _basis() -> tuple[FloatArray, FloatArray]:
+    """Return cosines and sines, shape (WINDOW, 2 bins), and what sums their squares by band."""
     window = np.hanning(WINDOW + 1)[:WINDOW]
     hertz = np.arange(BAND_EDGES_HZ[0], BAND_EDGES_HZ[-1], _STEP_HZ)
     angle = 2 * np.pi * np.outer(np.arange(WINDOW), hertz) / RATE_HZ
     # Bins lie 50 Hz apart where the window resolves 40: 1.25 makes up for the power between them.
     scale = np.sqrt(2 * 1.25 / (WINDOW * np.sum(window**2)))
     both = np.concatenate([np.cos(angle), np.sin(angle)], axis=1) * window[:, None] * scale
-    first = np.searchsorted(hertz, BAND_EDGES_HZ[:-1])
-    return both.astype(np.float32), first.astype(np.int64)
+    band = np.searchsorted(BAND_EDGES_HZ, hertz, side="right") - 1
+    members = np.eye(BANDS, dtype=np.float32)[np.tile(band, 2)]
+    return both.astype(np.float32), members
