@@ -1,6 +1,6 @@
 """R7: two workers against one, and Ray against the local executor, on the same calls.
 
-    python -m benchmarks.executors [--few 16] [--many 80] [--rounds 5] [--no-ray]
+    python -m benchmarks.executors [--few 16] [--many 80] [--rounds 5] [--compare workers,ray]
 
 The whole product runs with the shipped model, from files to a store: each contender over a few
 calls and over many, interleaved. What a call costs is the difference of the two runs over the
@@ -142,11 +142,9 @@ Contender = tuple[str, int]
 
 
 def measure(
-    *, few: int, many: int, seconds: float, rounds: int, with_ray: bool
+    *, few: int, many: int, seconds: float, rounds: int, contenders: list[Contender]
 ) -> dict[Contender, list[tuple[Took, Took]]]:
     """Return, for each contender and round, what few calls took and what many took."""
-    contenders: list[Contender] = [("local", 1), ("local", 2)]
-    contenders += [("ray", 2)] if with_ray else []
     took: dict[Contender, list[tuple[Took, Took]]] = {key: [] for key in contenders}
     with tempfile.TemporaryDirectory() as place:
         folders = [Path(place) / name for name in ("few", "many")]
@@ -169,16 +167,21 @@ def per_call(pairs: list[tuple[Took, Took]], kind: str, more: int) -> list[float
 def figures(took: dict[Contender, list[tuple[Took, Took]]], *, few: int, many: int) -> list[Figure]:
     """Return the ratios that R7 asks for."""
     more = many - few
-    one, two = took["local", 1], took["local", 2]
+    two = took["local", 2]
 
-    def ratio(above: list[tuple[Took, Took]], below: list[tuple[Took, Took]], kind: str) -> list:
+    def ratio(
+        above: list[tuple[Took, Took]], below: list[tuple[Took, Took]], kind: str
+    ) -> list[float]:
         pairs = zip(per_call(above, kind, more), per_call(below, kind, more), strict=True)
         return [a / b for a, b in pairs]
 
-    out = [
-        Figure.of("R7", "1 worker / 2 workers, wall", ratio(one, two, "wall_s"), ">= 1.8"),
-        Figure.of("R7", "1 worker / 2 workers, CPU", ratio(one, two, "cpu_s")),
-    ]
+    out = []
+    if ("local", 1) in took:
+        one = took["local", 1]
+        out += [
+            Figure.of("R7", "1 worker / 2 workers, wall", ratio(one, two, "wall_s"), ">= 1.8"),
+            Figure.of("R7", "1 worker / 2 workers, CPU", ratio(one, two, "cpu_s")),
+        ]
     if ("ray", 2) in took:
         ray = took["ray", 2]
         out += [
@@ -194,15 +197,19 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=80)
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--no-ray", action="store_true")
+    parser.add_argument(
+        "--compare", default="workers,ray", help="what to set beside two local workers"
+    )
     parser.add_argument("--json", type=Path, help="also write the ratios here")
     asked = parser.parse_args()
+    compared = {"workers": ("local", 1), "ray": ("ray", 2)}
+    contenders = [("local", 2), *(compared[name] for name in asked.compare.split(","))]
     took = measure(
         few=asked.few,
         many=asked.many,
         seconds=asked.seconds,
         rounds=asked.rounds,
-        with_ray=not asked.no_ray,
+        contenders=contenders,
     )
     print(
         f"{asked.few} and {asked.many} calls of {asked.seconds:.0f} s, {asked.rounds} rounds, "

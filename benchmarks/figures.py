@@ -37,6 +37,8 @@ class Figure:
         The bound, such as ``">= 1.8"``; anything else is not judged.
     unit
         Printed after the figure.
+    part
+        The measurement that it came from, such as ``"R7.ray"``: measured again, it is replaced.
     """
 
     row: str
@@ -46,6 +48,7 @@ class Figure:
     high: float
     wanted: str = ""
     unit: str = ""
+    part: str = ""
 
     @classmethod
     def of(

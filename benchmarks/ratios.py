@@ -2,14 +2,16 @@
 
     python -m benchmarks.ratios --quick                    minutes: small sizes, few rounds
     python -m benchmarks.ratios                            the sizes that the table is meant for
-    python -m benchmarks.ratios --only R2,R3 --json out.json
+    python -m benchmarks.ratios --only R2,R7.ray --json out.json
     python -m benchmarks.ratios --from out.json more.json --plot ratios.svg
 
 Every row is measured by a benchmark of its own, in a process of its own, with its own options;
 this command runs them, reads what they print, and shows the medians, their 95 % intervals and
-what is wanted. Contenders take turns within a benchmark; one that tells a single figure is run
-several times. Ratios are of processor seconds where nothing else is said. `--from` shows figures
-measured before instead, so that a table can be put together from runs on a quiet machine.
+what is wanted. A part of the table can be measured alone (R7 is R7.workers, R7.ray and R7.memory);
+with `--json FILE` it takes its old place among the figures of that file, so that a table can be
+measured part by part when the machine is quiet. Contenders take turns within a benchmark; one that
+tells a single figure is run several times. Ratios are of processor seconds where nothing else is
+said. `--from` shows figures measured before and measures nothing.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from benchmarks.figures import Figure, say, table
@@ -130,10 +132,16 @@ def phrases(quick: bool) -> list[Figure]:
     return out
 
 
-def executors(quick: bool) -> list[Figure]:
-    """R7: workers, and Ray."""
-    size = ("--few", "8", "--many", "32", "--rounds", "3") if quick else ()
-    return written("executors", *size)
+def workers(quick: bool) -> list[Figure]:
+    """R7: two workers against one."""
+    size = ("--few", "8", "--many", "40", "--rounds", "3") if quick else ()
+    return written("executors", "--compare", "workers", *size)
+
+
+def ray(quick: bool) -> list[Figure]:
+    """R7: Ray against the local executor."""
+    size = ("--few", "8", "--many", "40", "--rounds", "3") if quick else ()
+    return written("executors", "--compare", "ray", *size)
 
 
 def memory(quick: bool) -> list[Figure]:
@@ -150,10 +158,12 @@ def reassess(quick: bool) -> list[Figure]:
     """R8: seconds for 100,000 calls, scaled where fewer are judged."""
     calls, rounds = (5000, 3) if quick else (100_000, 3)
     seconds: dict[str, list[float]] = {}
-    for _ in range(rounds):
-        text = told("reassess", "--calls", str(calls), "--only", "phrase,weight,everything")
-        for name, of_all in re.findall(r"^(\S.*?) +[\d.]+ s +[\d.]+ ms +(\d+) s  ", text, re.M):
-            seconds.setdefault(name, []).append(float(of_all))
+    with tempfile.TemporaryDirectory() as place:
+        size = ("--calls", str(calls), "--store", f"{place}/store")
+        for _ in range(rounds):
+            text = told("reassess", *size, "--only", "phrase,weight,everything")
+            for name, of_all in re.findall(r"^(\S.*?) +[\d.]+ s +[\d.]+ ms +(\d+) s  ", text, re.M):
+                seconds.setdefault(name, []).append(float(of_all))
     scaled = "" if calls == 100_000 else f", from {calls:,}"
     return [
         Figure.of("R8", f"100,000 calls{scaled}: {name}", found, "<= 60", "s")
@@ -161,21 +171,51 @@ def reassess(quick: bool) -> list[Figure]:
     ]
 
 
-ROWS: dict[str, tuple[Callable[[bool], list[Figure]], ...]] = {
-    "R1": (recogniser,),
-    "R2": (share,),
-    "R3": (fill,),
-    "R4": (voice_activity,),
-    "R5": (intervals,),
-    "R6": (phrases,),
-    "R7": (executors, memory),
-    "R8": (reassess,),
+PARTS: dict[str, Callable[[bool], list[Figure]]] = {
+    "R1": recogniser,
+    "R2": share,
+    "R3": fill,
+    "R4": voice_activity,
+    "R5": intervals,
+    "R6": phrases,
+    "R7.workers": workers,
+    "R7.ray": ray,
+    "R7.memory": memory,
+    "R8": reassess,
 }
 
 
-def measure(rows: Sequence[str], quick: bool) -> list[Figure]:
-    """Measure the rows asked for, in their order."""
-    return [figure for row in rows for bench in ROWS[row] for figure in bench(quick)]
+def parts_of(asked: str) -> list[str]:
+    """Return the parts that are meant by rows and parts, in the order of the table.
+
+    >>> parts_of("R7,R2")
+    ['R2', 'R7.workers', 'R7.ray', 'R7.memory']
+    """
+    names = asked.split(",")
+    rows = {part.partition(".")[0] for part in PARTS}
+    if unknown := [name for name in names if name not in {*PARTS, *rows}]:
+        raise SystemExit(f"no such row: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    return [part for part in PARTS if part in names or part.partition(".")[0] in names]
+
+
+def measure(parts: Sequence[str], quick: bool) -> list[Figure]:
+    """Measure the parts asked for, in their order."""
+    return [replace(figure, part=part) for part in parts for figure in PARTS[part](quick)]
+
+
+def read(files: Iterable[Path]) -> list[Figure]:
+    """Return the figures of files in the order of the table."""
+    found = [Figure(**one) for file in files for one in json.loads(file.read_text())]
+    places = {part: place for place, part in enumerate(PARTS)}
+    return sorted(found, key=lambda one: (one.row, places.get(one.part, 0)))
+
+
+def put(figures: Sequence[Figure], file: Path) -> None:
+    """Write figures to a file in the place of those that it has of the same parts."""
+    parts = {figure.part for figure in figures}
+    old = read([file]) if file.exists() else []
+    kept = [figure for figure in old if figure.part not in parts]
+    file.write_text(json.dumps([asdict(figure) for figure in (*kept, *figures)], indent=1))
 
 
 def draw(figures: Sequence[Figure], file: Path) -> None:
@@ -217,27 +257,26 @@ def draw(figures: Sequence[Figure], file: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sizes and few rounds")
-    parser.add_argument("--only", default=",".join(ROWS), help="rows, such as R2,R3")
+    parser.add_argument("--only", default=",".join(PARTS), help="rows or parts, such as R2,R7.ray")
     parser.add_argument("--from", dest="files", nargs="+", type=Path, help="show these figures")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--json", type=Path, help="also put the figures in this file")
     parser.add_argument("--plot", type=Path, help="also draw them here, as SVG or PNG")
     asked = parser.parse_args()
-    rows = asked.only.split(",")
-    if unknown := [row for row in rows if row not in ROWS]:
-        raise SystemExit(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}")
+    parts = parts_of(asked.only)
     if asked.files:
-        kept = [Figure(**one) for file in asked.files for one in json.loads(file.read_text())]
-        figures = [figure for row in rows for figure in kept if figure.row == row]
+        rows = {part.partition(".")[0] for part in parts}
+        figures = [figure for figure in read(asked.files) if figure.row in rows]
     else:
-        begun = time.monotonic()
-        figures = measure(rows, asked.quick)
+        begun, load = time.monotonic(), os.getloadavg()[0]
+        figures = measure(parts, asked.quick)
         say(
             f"{time.monotonic() - begun:.0f} s, {len(os.sched_getaffinity(0))} cores, "
-            f"load {os.getloadavg()[0]:.1f}"
+            f"load {load:.1f} before"
         )
+        if asked.json:
+            put(figures, asked.json)
+            figures = read([asked.json])
     print(table(figures))
-    if asked.json:
-        asked.json.write_text(json.dumps([asdict(figure) for figure in figures], indent=1))
     if asked.plot:
         draw(figures, asked.plot)
 

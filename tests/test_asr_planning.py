@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.random_whisper import SHAPES, Shape, write
-from benchmarks.throughput import interval
+from benchmarks.figures import interval
 from speechqa.asr import SpeechJob, device, find_model
 from speechqa.asr.device import choose_device, worker_environment, worker_processes
 from speechqa.asr.loading import load_whisper

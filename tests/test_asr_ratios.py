@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -55,6 +55,20 @@ def test_figures_measured_before_are_shown_in_order_of_rows_and_drawn(
     assert shown == ["R2", "R4", "R8"] * 2
     assert "R8" in plots[0].read_text()
     assert plots[0].read_bytes() == plots[1].read_bytes()
+
+
+def test_a_part_that_is_measured_again_takes_its_old_place(tmp_path):
+    file = tmp_path / "all.json"
+    both = [
+        replace(FIGURES[0], row="R7", part="R7.ray"),
+        replace(FIGURES[1], row="R7", part="R7.memory"),
+    ]
+    for figures in ([both[0]], [both[1]], [replace(both[0], median=7.0)]):
+        ratios.put(figures, file)
+    assert [(f.part, f.median) for f in ratios.read([file])] == [
+        ("R7.ray", 7.0),
+        ("R7.memory", 30.0),
+    ]
 
 
 def test_a_row_that_is_not_there_is_told(monkeypatch):
