@@ -2,7 +2,8 @@
 
 ``python -m models.recipe.generate OUT --shards 0 8 --utterances 1500`` writes ``OUT/NNN.npy``
 (float16 log-mel, all utterances end to end) and ``OUT/NNN.json`` (their descriptions). A shard is
-a function of its number alone, so shards can be made in any order and by several processes.
+a function of its number alone (and of ``--held``), so shards can be made in any order and by
+several processes.
 """
 
 from __future__ import annotations
@@ -68,9 +69,10 @@ def main() -> None:
     parser.add_argument("--shards", type=int, nargs=2, default=(0, 40), help="first and past last")
     parser.add_argument("--step", type=int, default=1, help="take every STEP-th shard")
     parser.add_argument("--utterances", type=int, default=1500)
+    parser.add_argument("--held", action="store_true", help="of sentences kept from training")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    cast, mixtures = Cast(), {lang: Mixture(lang) for lang in ("en", "zh")}
+    cast, mixtures = Cast(), {lang: Mixture(lang, held=arguments.held) for lang in ("en", "zh")}
     for number in range(arguments.shards[0], arguments.shards[1], arguments.step):
         path = arguments.out / f"{number:03d}.json"
         if path.exists():

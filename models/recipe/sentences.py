@@ -38,14 +38,14 @@ class Sentence:
 
 
 class Mixture:
-    """Endless training sentences of one language."""
+    """Endless sentences of one language, for training or of the held-out part."""
 
-    def __init__(self, lang: str) -> None:
-        self.lang = lang
+    def __init__(self, lang: str, *, held: bool = False) -> None:
+        self.lang, self._held = lang, held
         self._split = Split(lang)
         self._grammar = Grammar.of(lang)
         self._phrases = lines(f"standard_{lang}.txt")
-        self._free = [s for s in lines(f"free_{lang}.txt") if self._split.trainable(s)]
+        self._free = [s for s in lines(f"free_{lang}.txt") if held or self._split.trainable(s)]
         parts = (part for s in self._free for part in _CLAUSE[lang].split(s))
         self._clauses = [p.strip() for p in parts if len(normal_units(p, lang)) > 1]
         self._words = lines(f"words_{lang}.txt")
@@ -100,7 +100,7 @@ class Mixture:
         return " ".join(words)
 
     def sentences(self, rng: random.Random) -> Iterator[Sentence]:
-        """Endless sentences that may be trained on, a function of the generator alone."""
+        """The sentences, a function of the generator alone."""
         said = Counter[str]()
         while True:
             kind = rng.choices(KINDS, KIND_WEIGHTS)[0]
@@ -117,7 +117,7 @@ class Mixture:
             text = spoken(getattr(self, f"_{kind}_kind")(rng), self.lang)
             count = len(normal_units(text, self.lang))
             fits = 0 < count <= MAX_UNITS[self.lang] and speakable(text, self.lang)
-            if fits and self._split.trainable(text):
+            if fits and self._split.allows(text, held=self._held):
                 return text
 
 

@@ -46,4 +46,8 @@ class Split:
 
     def trainable(self, text: str) -> bool:
         """Whether `text` may be trained on."""
-        return digest(text, self.lang) not in self._kept_out and not is_held(text, self.lang)
+        return self.allows(text, held=False)
+
+    def allows(self, text: str, *, held: bool) -> bool:
+        """Whether `text` belongs to the part: held out, or trainable. Reported ones are in none."""
+        return digest(text, self.lang) not in self._kept_out and is_held(text, self.lang) == held

@@ -3,13 +3,13 @@
 ``python -m models.recipe.train DATA STATE --minutes 90`` reads shards from DATA (new ones are
 picked up while it runs), and saves weights, their moving average, optimiser state and progress to
 STATE every few minutes; the same command goes on from there. The learning rate follows the share
-of the minutes that are used up.
+of the minutes that are used up. With shards of held-out sentences in DATA/held it prints, at every
+saving, how well those are heard.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing as mp
 import os
 import signal
@@ -20,120 +20,19 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from tokenizers import Tokenizer
 from torch import Tensor
-from torch.nn import functional
 
-from models.recipe.grammar import lines
-from models.recipe.lexicon import source_texts
+from models.recipe.batches import make_coder, produce, read_phones
+from models.recipe.losses import losses, together
+from models.recipe.meeting import Meeting
 from models.recipe.network import Network, Shape
-from models.recipe.normalise import normal_units
-from models.recipe.shards import read_descriptions, shard_paths
-from models.recipe.tokens import Coder
-from models.recipe.windows import NOTHING, Window, WindowMaker, items_of
+from models.recipe.shards import shard_paths
+from models.recipe.watch import Watch
 
-PHONE_WEIGHT, SPOT_WEIGHT, GUIDE_WEIGHT = 0.5, 0.5, 0.4
 PEAK_RATE = 2e-3
 FRAMES_PER_BATCH = 6_400
 SAVE_SECONDS = 150
-MEET_SECONDS = 20
-
-
-def make_coder(tokenizer: Tokenizer) -> Coder:
-    """The coder of all tokens that the recipe's texts can hold."""
-    units = {
-        (unit, lang)
-        for lang in ("en", "zh")
-        for text in (*lines(f"words_{lang}.txt"), *source_texts(lang))
-        for unit in normal_units(text, lang)
-    }
-    return Coder.for_texts(tokenizer, sorted(units))
-
-
-def collate(windows: list[Window], coder: Coder) -> dict[str, Tensor]:
-    """A batch of equal-width windows as tensors; unused places hold `NOTHING` or -1."""
-    length = max(len(w.inputs) for w in windows)
-    shape = (len(windows), length)
-    inputs = np.full(shape, coder.index[coder.special("endoftext")], np.int64)
-    targets, spans = np.full(shape, NOTHING, np.int64), np.full((*shape, 2), -1, np.int64)
-    frames = len(windows[0].phones)
-    for row, window in enumerate(windows):
-        inputs[row, : len(window.inputs)] = window.inputs
-        targets[row, : len(window.targets)] = window.targets
-        for k, span in enumerate(window.spans):
-            if span is not None:
-                first = min(max(0, round(span[0])), frames - 1)
-                spans[row, k] = first, min(frames, max(first + 1, round(span[1])))
-    arrays = {"inputs": inputs, "targets": targets, "spans": spans}
-    arrays["mel"] = np.stack([w.mel for w in windows])
-    arrays["phones"] = np.stack([w.phones for w in windows])
-    return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}
-
-
-def produce(
-    data: Path, tokenizer: Path, plan: dict[str, Any], progress: Any, out: Any, seed: int
-) -> None:
-    """Worker process: fill the queue with batches for ever."""
-    torch.set_num_threads(1)
-    coder = Coder(Tokenizer.from_file(str(tokenizer)), plan["trained"])
-    phones = {name: i + 1 for i, name in enumerate(plan["phones"])}
-    maker, known = WindowMaker(coder, seed), set[Path]()
-    made = 0
-    while True:
-        if made % 300 == 0:
-            for path in shard_paths(data):
-                if path not in known:
-                    maker.add(items_of(path, coder, phones))
-                    known.add(path)
-        out.put(collate(maker.batch(plan["frames"], progress.value), coder))
-        made += 1
-
-
-def losses(net: Network, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """All parts of the loss, and the accuracies to watch."""
-    with torch.autocast(batch["mel"].device.type, dtype=torch.bfloat16):
-        table = net.table()
-        audio, inner = net.encode(batch["mel"])
-        hidden, guided = net.decode(batch["inputs"], audio, table)
-        spans, targets = batch["spans"], batch["targets"]
-        asked = targets != NOTHING
-        logits = net.logits(hidden[asked], table)
-        phone_logits = net.phone_head(inner).float()
-        placed = (spans[..., 0] >= 0) & (targets < net.shape.trained)
-        rows, _ = placed.nonzero(as_tuple=True)
-        first, past = spans[placed].unbind(-1)
-        at = first + ((past - first) * torch.rand(len(first), device=first.device)).long()
-        spot_logits = net.logits(net.spot_head(audio[rows, at]), table)
-    answer = targets[asked]
-    text = answer < net.shape.trained
-    phones = batch["phones"]
-    out = {
-        "token": functional.cross_entropy(logits, answer),
-        "phone": functional.cross_entropy(
-            phone_logits.flatten(0, 1), phones.flatten(), ignore_index=NOTHING
-        ),
-        "spot": functional.cross_entropy(spot_logits, targets[placed]),
-        "guide": _guide(guided, spans),
-    }
-    with torch.no_grad():
-        right = logits.argmax(1) == answer
-        heard = phones != NOTHING
-        out["token_acc"] = right[text].float().mean()
-        out["phone_acc"] = (phone_logits.argmax(-1) == phones)[heard].float().mean()
-        out["spot_acc"] = (spot_logits.argmax(1) == targets[placed]).float().mean()
-    return out
-
-
-def _guide(guided: list[Tensor], spans: Tensor) -> Tensor:
-    """How far the guided heads look away from the token that comes next."""
-    known = spans[..., 0] >= 0
-    here = spans[known]
-    frames = torch.arange(guided[0].shape[-1], device=spans.device)
-    inside = ((frames >= here[:, :1]) & (frames < here[:, 1:])).float()
-    inside = inside / inside.sum(1, keepdim=True)
-    parts = [-(weights[known] * inside).sum(1).mean() for weights in guided]
-    return torch.stack(parts).mean()
 
 
 def rate_at(progress: float, step: int, peak: float = PEAK_RATE) -> float:
@@ -180,10 +79,8 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         parts = losses(self.net, {k: v.to(self.device) for k, v in batch.items()})
-        loss = parts["token"] + PHONE_WEIGHT * parts["phone"]
-        loss = loss + SPOT_WEIGHT * parts["spot"] + GUIDE_WEIGHT * parts["guide"]
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        together(parts).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
@@ -194,61 +91,6 @@ class Trainer:
         return {name: float(value.detach()) for name, value in parts.items()}
 
 
-def warm_start(net: Network, path: Path, phones: list[str], old_phones: list[str]) -> None:
-    """Take a trial's encoder; layers it lacks begin as (almost) no change."""
-    saved = torch.load(path, map_location="cpu", weights_only=False)
-    source, own = saved["m"] | saved["ema"], net.state_dict()
-    for name in own:
-        if name.startswith(("conv", "enc")) and name in source:
-            own[name].copy_(source[name])
-    for i, layer in enumerate(net.enc):
-        if f"enc.{i}.fc1.weight" not in source:
-            assert hasattr(layer, "fc2")
-            own[f"enc.{i}.fc2.weight"].mul_(0.05)
-            own[f"enc.{i}.self_attn.out_proj.weight"].mul_(0.05)
-    for i, name in enumerate(["", *phones]):
-        if not name or name in old_phones:
-            j = old_phones.index(name) + 1 if name else 0
-            own["phone_head.weight"][i].copy_(source["ph.weight"][j])
-            own["phone_head.bias"][i].copy_(source["ph.bias"][j])
-
-
-def read_phones(data: Path) -> list[str]:
-    """Phone names that occur in the shards made so far."""
-    names: set[str] = set()
-    for path in shard_paths(data)[:8]:
-        for row in read_descriptions(path):
-            names |= {name for _, name in row.phones if name}
-    return sorted(names)
-
-
-class Meeting:
-    """Processes that train apart and, every few seconds, go on from the mean of their weights.
-
-    One thread per process does twice the work per core of two threads on one batch, and nobody
-    waits for a busy neighbour at every layer.
-    """
-
-    def __init__(self, rank: int, count: int, place: Path, started: float) -> None:
-        self.count, self._next = count, started + MEET_SECONDS
-        if count > 1:
-            address = f"file://{place}"
-            dist.init_process_group("gloo", init_method=address, rank=rank, world_size=count)
-
-    def attend(self, net: torch.nn.Module, now: float) -> None:
-        """Hold every meeting that is due by `now`."""
-        while self._next <= now:
-            self._next += MEET_SECONDS
-            if self.count > 1:
-                with torch.no_grad():
-                    parts = list(net.parameters())
-                    flat = torch.cat([part.reshape(-1) for part in parts])
-                    dist.all_reduce(flat)
-                    sizes = [part.numel() for part in parts]
-                    for part, mean in zip(parts, (flat / self.count).split(sizes), strict=True):
-                        part.copy_(mean.view(part.shape))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
@@ -256,7 +98,6 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--warm", type=Path, nargs=2, help="trial checkpoint and its phone list")
     parser.add_argument("--start", type=Path, help="a state to begin with, its schedule anew")
     parser.add_argument("--peak", type=float, default=PEAK_RATE, help="highest learning rate")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -301,9 +142,6 @@ def run(arguments: argparse.Namespace, rank: int, place: Path, started: float) -
         plan = {"trained": coder.trained, "phones": read_phones(arguments.data)}
     plan["frames"] = FRAMES_PER_BATCH
     net = Network(Shape(trained=len(plan["trained"]), phones=len(plan["phones"]) + 1))
-    if not saved and arguments.warm:
-        old = json.loads(arguments.warm[1].read_text(encoding="utf-8"))["phs"]
-        warm_start(net, arguments.warm[0], plan["phones"], old)
     trainer = Trainer(arguments.state, net, plan, arguments.device, saved)
     if rank == 0:
         count = sum(p.numel() for p in net.parameters())
@@ -315,8 +153,10 @@ def run(arguments: argparse.Namespace, rank: int, place: Path, started: float) -
     work = (arguments.data, arguments.tokenizer, plan, share, batches, seed)
     worker = context.Process(target=produce, args=work, daemon=True)
     worker.start()
+    held = shard_paths(arguments.data / "held")
+    watch = Watch(held[0], arguments.tokenizer, plan) if held and rank == 0 else None
     try:
-        _loop(trainer, batches, share, meeting, started, arguments, rank == 0)
+        _loop(trainer, batches, share, meeting, started, arguments, watch, leads=rank == 0)
     finally:
         if rank == 0:
             trainer.save()
@@ -330,6 +170,8 @@ def _loop(
     meeting: Meeting,
     started: float,
     arguments: argparse.Namespace,
+    watch: Watch | None,
+    *,
     leads: bool,
 ) -> None:
     seen: dict[str, list[float]] = {}
@@ -347,12 +189,19 @@ def _loop(
         audio_s += batch["mel"].shape[0] * batch["mel"].shape[2] / 100
         if leads and trainer.step % 100 == 0:
             pace = audio_s * meeting.count / (time.monotonic() - marked)
-            shown = " ".join(f"{name} {np.mean(v):.3f}" for name, v in seen.items())
-            print(f"{trainer.step} {share.value:.3f} {shown} pace {pace:.0f}", flush=True)
+            means = {name: float(np.mean(values)) for name, values in seen.items()}
+            print(f"{trainer.step} {share.value:.3f} {_shown(means)} pace {pace:.0f}", flush=True)
             seen, audio_s, marked = {}, 0.0, time.monotonic()
         if leads and now - saved_at > SAVE_SECONDS:
             trainer.save()
             saved_at = time.monotonic()
+            if watch:
+                found = watch.figures(trainer.net.shape, trainer.average)
+                print(f"{trainer.step} held {_shown(found)}", flush=True)
+
+
+def _shown(parts: dict[str, float]) -> str:
+    return " ".join(f"{name} {value:.3f}" for name, value in parts.items())
 
 
 if __name__ == "__main__":

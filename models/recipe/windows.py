@@ -105,10 +105,10 @@ def _item(
 
 
 class WindowMaker:
-    """Makes batches of windows from a growing pool of items."""
+    """Makes batches of windows from a growing pool of items; may hide tokens of the inputs."""
 
-    def __init__(self, coder: Coder, seed: int) -> None:
-        self._coder, self._rng = coder, np.random.default_rng(seed)
+    def __init__(self, coder: Coder, seed: int, *, hides: bool = True) -> None:
+        self._coder, self._rng, self._hides = coder, np.random.default_rng(seed), hides
         self._noises = [log_mel(sound) for sound in wordless_sounds()]
         self._pool: dict[str, list[Item]] = {"en": [], "zh": []}
         self._lengths: dict[str, list[int]] = {"en": [], "zh": []}
@@ -256,7 +256,7 @@ class WindowMaker:
         """
         rng, known = self._rng, len(self._coder.trained)
         whole, most = (0.35, 0.5) if progress < 0.8 else (0.6, 0.35)
-        rate = 0.0 if rng.random() < whole else rng.uniform(0.1, most)
+        rate = 0.0 if not self._hides or rng.random() < whole else rng.uniform(0.1, most)
         out = list(inputs)
         for i in range(4, len(out)):
             if out[i] < known and rng.random() < rate:
