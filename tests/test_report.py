@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import stat
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from speechqa.report.frame import policy, script, style
 from speechqa.report.still import still
 from speechqa.store import open_store
 from speechqa.store.assessments import assessments_table
+from speechqa.timing import MEASURES
 from speechqa.web.sound import Sounds
 from tests.web_store import TALK, assess, made_call, make_sound, settings
 from tests.web_store import book as standard
@@ -94,8 +96,8 @@ def test_every_link_leads_to_a_view_of_a_file_that_is_there(report):
             file, _, name = href.partition("#")
             there = (path.parent / file) if file else path
             assert there.is_file(), href
-            view = name.partition("@")[0]
-            if view and not view.startswith("term/"):
+            view = unquote(name.partition("@")[0])
+            if view and not view.startswith(("term/", "why/")):
                 assert f'data-view="{view}"' in there.read_text("utf-8"), href
             elif view:
                 assert f'id="{view}"' in there.read_text("utf-8"), href
@@ -107,6 +109,52 @@ def test_an_agents_file_shows_no_other_agents_call(report):
     calls = set(re.findall(r'data-view="call/([0-9a-f]+)"', text))
     assert calls == {f"{n:032x}" for n in (2, 4, 6)}
     assert "call-1<" not in text
+
+
+def test_every_measure_and_every_deduction_leads_to_its_arithmetic(report, store):
+    """One click from a figure of a call: what is divided by what, and what a finding costs."""
+    target, _ = report
+    key = f"{2:032x}"
+    (judged,) = store.assessments([key]).to_pylist()
+    text = (target / "agents" / "AnnaP.html").read_text("utf-8")
+    view = text.partition(f'data-view="call/{key}"')[2].partition("</template>")[0]
+    told = dict(re.findall(rf'<section id="why/{key}/([^"]+)">(.*?)</section>', view, re.DOTALL))
+    broken = {one["rule"] for one in judged["results"] if one["outcome"] == "violated"}
+    figures = {f"agent.{name}" for name, one in MEASURES.items() if one.per_party and one.listed}
+    assert broken | figures | {"silence_share"} <= told.keys()
+    for name in told:
+        assert f'href="#why/{key}/{name}"' in view
+    lost = next(one for one in judged["results"] if one["outcome"] == "violated")
+    assert f"of {lost['potential']:g}" in told[lost["rule"]]
+    assert f"= {judged['silence_share']:g}" in told["silence_share"]
+    assert f'href="#call/{key}@arithmetic"' in text
+
+
+def test_a_report_in_chinese_tells_rules_and_measures_in_chinese(store, book, tmp_path):
+    few = Report(agent="AnnaP", calls=1, language="zh")
+    write_report(store, settings(), book, few, tmp_path / "r")
+    text = (tmp_path / "r" / "agents" / "AnnaP.html").read_text("utf-8")
+    terms = text.partition('data-view="terms"')[2].partition("</template>")[0]
+    said = re.findall(r"<dd[^>]*>(.*?)</dd>", terms, re.DOTALL)
+    assert len(said) > 150
+    assert [one for one in said if not re.search("[\u4e00-\u9fff]", one)] == []
+
+
+def test_the_calls_of_many_agents_are_read_in_one_sweep(store, book, tmp_path, monkeypatch):
+    """However many calls are shown, no row group is read once per call."""
+    from speechqa.web.files import TableFiles
+
+    read = []
+    plain = TableFiles._read_group
+
+    def noted(self, path, group, columns):
+        read.append((path, group, columns))
+        return plain(self, path, group, columns)
+
+    monkeypatch.setattr(TableFiles, "_read_group", noted)
+    done = write_report(store, settings(), book, Report(), tmp_path / "r")
+    assert done.calls == 6
+    assert len(read) == len(set(read))
 
 
 def test_only_the_wanted_number_of_calls_is_shown_in_full(store, book, tmp_path):
@@ -206,9 +254,16 @@ def test_a_browser_walks_from_the_index_to_a_sound_without_a_request(page, repor
     page.keyboard.press("j")
     assert page.locator(".finding.chosen").count() == 1
     page.locator(".measures a").first.click()
+    page.wait_for_selector(".sums .chosen .lines")
+    assert page.locator(".sums .chosen").is_visible()
+    page.locator(".sums .chosen a").click()
     page.wait_for_selector(".terms .chosen")
     page.locator(".back button").click()
     page.wait_for_selector(".finding")
+    page.goto((target / "agents" / "AnnaP.html").as_uri())
+    page.locator("table.calls td a").first.click()
+    page.wait_for_selector("#arithmetic.chosen .lines")
+    assert page.locator("#arithmetic li").first.is_visible()
     assert all(url.startswith(("file://", "data:")) for url in page.asked)
     assert page.trouble == []
 

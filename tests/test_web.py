@@ -13,6 +13,7 @@ import soundfile
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
+from speechqa.timing import MEASURES
 from speechqa.web import create_app, languages, verdicts
 from speechqa.web.access import Access, Person
 from speechqa.web.guard import COOKIE, CSP
@@ -432,8 +433,27 @@ def test_pages_speak_chinese_to_a_chinese_browser_and_every_text_is_translated(b
     titles = {rule.title for rule in standard.call_rules}
     titles |= {section.title for section in standard.form.form.sections}
     assert sorted(titles - languages.titles().keys()) == []
+    assert sorted(languages.definitions()) == sorted(MEASURES)
+    for name, one in MEASURES.items():
+        shown = re.findall(r"`\w+`", languages.definitions()[name])
+        assert sorted(shown) == sorted(re.findall(r"`\w+`", one.definition)), name
     for english, chinese in known.items():
         assert sorted(re.findall(r"\{\w+\}", english)) == sorted(re.findall(r"\{\w+\}", chinese))
+
+
+def test_rules_and_definitions_are_told_in_the_readers_language(boss):
+    asked = {"Accept-Language": "zh-CN"}
+    rules = boss.get("/rules", headers=asked).text
+    said = re.findall(r'class="dim sentence">(.*?)</span>', rules)
+    assert len(said) == len(book().call_rules)
+    assert [one for one in said if not re.search(r"[\u4e00-\u9fff]", one)] == []
+    for path in ("/rules/taboo-dont-know", f"/calls/{KEY}/why/taboo-dont-know"):
+        assert "坐席不得说：“我不知道”" in boss.get(path, headers=asked).text
+        assert "The agent must not say" in boss.get(path).text
+    assert (
+        "静默总时长与有效时间之比"
+        in boss.get(f"/calls/{KEY}/why/silence_share", headers=asked).text
+    )
 
 
 def test_a_new_call_appears_without_a_restart(tmp_path):

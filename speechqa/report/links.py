@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit
 
-_CALL = re.compile(r"/calls/([^/?#]+)(?:#t=(-?\d+))?$")
-_WHY = re.compile(r"/calls/[^/?#]+/why/([^/?#]+)$")
+_CALL = re.compile(r"/calls/([^/?#]+)(?:#(?:t=)?(-?\d+|arithmetic))?$")
+_WHY = re.compile(r"/calls/([^/?#]+)/why/([^/?#]+)$")
 
 
 @dataclass(frozen=True)
@@ -23,16 +23,22 @@ class Resolve:
         For the index: key to the file that shows the call; None in an agent's file.
     agents
         For the index: agent to file.
+    told
+        Call to the names of its figures and verdicts whose arithmetic is in this file.
     """
 
     inside: set[str]
     places: Mapping[str, str] | None
     agents: Mapping[str, str]
+    told: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     def __call__(self, href: str) -> str | None:
         """Return where an address leads within the report; None where it leads nowhere."""
         if why := _WHY.match(href):
-            return f"#term/{quote(unquote(why[1]).rpartition('.')[2])}"
+            key, name = why[1], unquote(why[2])
+            if name in self.told.get(key, ()):
+                return f"#why/{key}/{quote(name)}"
+            return f"#term/{quote(name.rpartition('.')[2])}"
         if call := _CALL.match(href):
             key, at = call.groups()
             name = f"#call/{key}" + (f"@{at}" if at else "")
@@ -47,7 +53,7 @@ class Resolve:
         if self.places is None:
             return f"#term/{path.removeprefix('/rules/')}" if path.startswith("/rules/") else None
         if path == "/":
-            return "#"
+            return None if urlsplit(href).query else "#"
         return f"#{view_name(href)}" if path.startswith(_KNOWN) else None
 
 
@@ -63,6 +69,18 @@ def view_name(href: str) -> str:
     'rules/greeting'
     """
     return unquote(urlsplit(href).path.strip("/"))
+
+
+def figures_of(links: Iterable[str], key: str) -> list[str]:
+    """Return the figures and verdicts of a call that links ask the reasons of.
+
+    Examples
+    --------
+    >>> figures_of(["/calls/1/why/agent.units", "/calls/2/why/greeting", "/rules"], "1")
+    ['agent.units']
+    """
+    found = [why for link in links if (why := _WHY.match(link)) and why[1] == key]
+    return list(dict.fromkeys(unquote(why[2]) for why in found))
 
 
 def key_of(href: str) -> str:

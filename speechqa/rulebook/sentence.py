@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from re import _parser  # type: ignore[attr-defined]  # the only parser of regexes at hand
 from typing import Any
 
@@ -189,7 +190,7 @@ def _bare(finder: Any) -> str:
             return use
         case finders.Words():
             lists = [(lang, finder.forms(lang)) for lang in LANGUAGES]
-            return " / ".join(_forms(forms) for _, forms in lists if forms is not None)
+            return " / ".join(forms_text(forms) for _, forms in lists if forms is not None)
         case finders.AnyOf(any=items):
             return f"({_several(items, ' or ')})"
         case finders.AllOf(all=items):
@@ -234,14 +235,16 @@ def _compare(finder: Any) -> str:
     )
 
 
-def _forms(forms: WordForms) -> str:
+def forms_text(forms: WordForms, *, glue: str = ", ", more: str = " and {} more") -> str:
+    """Return a few of a wording's forms in quotes, and how many more there are."""
     literal = [f"“{text}”" for text in (*forms.phrases, *forms.similar, *forms.sounds_like)]
     shown = [*literal, *(f"“{sample}”" for text in forms.regex if (sample := sample_of(text)))]
     shown = list(dict.fromkeys(shown))
-    more = len(shown) - _SHOWN
-    return ", ".join(shown[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    left = len(shown) - _SHOWN
+    return glue.join(shown[:_SHOWN]) + (more.format(left) if left > 0 else "")
 
 
+@lru_cache(maxsize=20_000)
 def sample_of(pattern: str) -> str:
     r"""Return one wording that a regex finds: first alternatives, optional parts left out.
 

@@ -10,7 +10,7 @@ from speechqa.settings import TimingSettings
 from speechqa.timing.batch import CallBatch
 from speechqa.timing.call import Call, Layout
 from speechqa.timing.columns import Instants, Words
-from speechqa.timing.explain import Explanation, definition, explain
+from speechqa.timing.explain import Explanation, definition, explain, explain_each
 from speechqa.timing.pairs import gaps_and_overlaps
 from speechqa.timing.registry import Column, Measure, Reason
 from speechqa.timing.result import MEASURES, BatchMeasures, iter_blocks, measure_batch
@@ -30,6 +30,7 @@ __all__ = [
     "Words",
     "definition",
     "explain",
+    "explain_each",
     "gaps_and_overlaps",
     "iter_blocks",
     "measure_batch",

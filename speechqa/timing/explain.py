@@ -7,6 +7,7 @@ same facts that the figure comes from.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -15,7 +16,7 @@ from speechqa.settings import TimingSettings
 from speechqa.timing.batch import CallBatch
 from speechqa.timing.call import AGENT, PARTIES, Call
 from speechqa.timing.evidence import EVIDENCE, Row
-from speechqa.timing.facts import gather
+from speechqa.timing.facts import Facts, gather
 from speechqa.timing.registry import Measure, Reason, evaluate, reason_text, refusals
 from speechqa.timing.result import MEASURES, plain_value
 
@@ -131,9 +132,21 @@ def explain(call: Call, name: str, settings: TimingSettings) -> Explanation:
     >>> told.intervals[0]["start_ms"], told.intervals[0]["end_ms"]
     (1000, 5000)
     """
+    return next(explain_each(call, [name], settings))
+
+
+def explain_each(
+    call: Call, names: Iterable[str], settings: TimingSettings
+) -> Iterator[Explanation]:
+    """Explain several measures of one call, whose facts are gathered once; see `explain`."""
+    facts = gather(CallBatch.from_calls([call]), settings)
+    for name in names:
+        yield _explained(facts, name, settings)
+
+
+def _explained(facts: Facts, name: str, settings: TimingSettings) -> Explanation:
     one, party = find_measure(name)
     party = AGENT if party is None else party
-    facts = gather(CallBatch.from_calls([call]), settings)
     column = evaluate(one, facts, refusals(one, facts))
     at = (0, party) if one.per_party else 0
     why = Reason(int(column.why[at]))

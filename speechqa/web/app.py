@@ -21,6 +21,7 @@ from speechqa.web.assets import Assets
 from speechqa.web.call_page import CallPages
 from speechqa.web.desk import Desk
 from speechqa.web.entrance import Entrance
+from speechqa.web.files import KEPT_BYTES
 from speechqa.web.guard import Guard
 from speechqa.web.pages import Pages
 from speechqa.web.reviewing import Reviewing
@@ -38,6 +39,7 @@ def create_app(
     hosts: Iterable[str],
     log: Path | None = None,
     look_s: float = LOOK_S,
+    kept_bytes: int = KEPT_BYTES,
 ) -> Starlette:
     """Return the pages of a store as an ASGI application.
 
@@ -57,9 +59,16 @@ def create_app(
         File for the access log.
     look_s
         How often the store is looked at for new calls.
+    kept_bytes
+        Memory for rows of each table.
+
+    Notes
+    -----
+    The state of the application has ``desk``, what the pages work with, and ``warm``, which makes
+    what the first visitors would wait for.
     """
     desk = Desk(
-        Archive(store, look_s=look_s),
+        Archive(store, look_s=look_s, kept_bytes=kept_bytes),
         settings,
         book,
         access,
@@ -103,7 +112,7 @@ def create_app(
             ),
         },
     )
-    app.state.warm = pages.warm
+    app.state.warm, app.state.desk = pages.warm, desk
     return app
 
 

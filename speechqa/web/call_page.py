@@ -12,15 +12,15 @@ from starlette.responses import Response
 
 from speechqa.errors import CallError
 from speechqa.pipeline import Assessment, CallFacts
-from speechqa.pipeline.explain import explain_measure, explain_rule, explain_score
-from speechqa.store.rulebooks import kept_rulebook
+from speechqa.pipeline.explain import explain_score
 from speechqa.timing import MEASURES
 from speechqa.transcript import join_words, turns
 from speechqa.web import draw, verdicts
 from speechqa.web.desk import Desk, call_for
+from speechqa.web.explaining import explained, names_of
 from speechqa.web.rows import Listed
 from speechqa.web.sound import ranged
-from speechqa.web.views import person_of
+from speechqa.web.views import person_of, speaker_of
 
 GRAVITY = {"critical": 0, "major": 1, "minor": 2}
 
@@ -65,26 +65,16 @@ class CallPages:
         facts, judged = self._desk.archive.facts(call), self._desk.archive.assessment(call)
         if facts is None or not facts.measured:
             raise HTTPException(404)
-        told = self._explain(facts, judged, request.path_params["name"])
+        name, known = request.path_params["name"], names_of(judged)
+        told = explained(self._desk, facts, judged, [name], speaker_of(request)).get(name)
+        if told is None:
+            near = difflib.get_close_matches(name, known, n=1)
+            nearest = f"; nearest: {near[0]}" if near else ""
+            raise HTTPException(404, f"no such figure here{nearest}")
         alone = "hx-request" not in request.headers
         return self._desk.page(
             request, "why.html" if alone else "_why.html", told=told, call=call, facts=facts
         )
-
-    def _explain(self, facts: CallFacts, judged: Assessment | None, name: str) -> dict[str, Any]:
-        party, _, bare = name.rpartition(".")
-        if bare in MEASURES and party in ("", "agent", "customer"):
-            return explain_measure(facts, name, self._desk.settings.timing)
-        if judged is not None and name == "score":
-            return explain_score(judged)
-        results = {result["rule"]: result for result in judged.results} if judged else {}
-        if judged is not None and name in results:
-            desk = self._desk
-            kept = kept_rulebook(desk.archive.store, judged.rulebook_digest)
-            today = desk.book, desk.settings.timing
-            return explain_rule(facts, judged, results[name], *today, kept=kept)
-        near = difflib.get_close_matches(name, [*MEASURES, *results], n=1)
-        raise HTTPException(404, "no such figure here" + (f"; nearest: {near[0]}" if near else ""))
 
 
 def call_parts(desk: Desk, call: Listed) -> dict[str, Any]:
@@ -266,7 +256,6 @@ def measure_rows(measures: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "name": name,
                 "unit": one.unit,
                 "good": one.good,
-                "definition": one.definition,
                 "values": [
                     {
                         "name": full,

@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from speechqa.rulebook import Rulebook
-from speechqa.rulebook.sentence import rule_sentence
 from speechqa.settings import Settings
+from speechqa.store.rulebooks import kept_rulebook
 from speechqa.web import figures, languages, verdicts
 from speechqa.web.access import Access, AccessLog, Person
 from speechqa.web.assets import asset
@@ -31,6 +31,7 @@ from speechqa.web.sums import Mask, Sums
 from speechqa.web.views import View, agent_url, answer, call_url, person_of
 
 KEPT_PAIRS = 10_000
+KEPT_BOOKS = 8
 PREPARED_PAGES = 4
 """Pages made ahead for a new picture: those that are looked at now, not all that ever were."""
 Made = TypeVar("Made")
@@ -50,6 +51,10 @@ class Desk:
         Template to what it shows of a picture, for pages that all readers share.
     adjusted
         Points with people's verdicts, by call and number of reviews.
+    sentences
+        Rules as sentences, by language.
+    books
+        Rulebooks by digest, as the store kept them.
     """
 
     archive: Archive
@@ -60,6 +65,8 @@ class Desk:
     sounds: Sounds
     shared: dict[str, Callable[[Snapshot, View], dict[str, Any]]] = field(default_factory=dict)
     adjusted: Kept[tuple[float, float] | None] = field(default_factory=lambda: Kept(KEPT_PAIRS))
+    sentences: Kept[dict[str, str]] = field(default_factory=lambda: Kept(2))
+    books: Kept[Rulebook | None] = field(default_factory=lambda: Kept(KEPT_BOOKS))
 
     @cached_property
     def templates(self) -> Environment:
@@ -137,13 +144,19 @@ class Desk:
         """The section's title."""
         return self._sections.get(section, section)
 
-    def sentence(self, rule: str) -> str:
+    def sentence(self, rule: str, language: str) -> str:
         """The rule as a sentence; empty where the loaded rulebook does not know it."""
-        return self._sentences.get(rule, "")
+        return self.sentences.get(language, lambda: self._sentences(language)).get(rule, "")
 
-    @cached_property
-    def _sentences(self) -> dict[str, str]:
-        return {rule.id: rule_sentence(rule) for rule in self.book.call_rules}
+    def _sentences(self, language: str) -> dict[str, str]:
+        say = languages.Speaker(language)
+        return {rule.id: say.sentence(rule) for rule in self.book.call_rules}
+
+    def judged_by(self, digest: str) -> Rulebook | None:
+        """The rulebook of that digest; None where the store did not keep it."""
+        if digest == self.book.digest:
+            return self.book
+        return self.books.get(digest, lambda: kept_rulebook(self.archive.store, digest))
 
     def rule(self, rule: str) -> Any:
         """The rule with this id in the loaded rulebook, or None."""

@@ -34,8 +34,8 @@ class TableFiles(Generic[Piece]):
     columns
         What `extract` needs.
     extract
-        From a file's rows to what lists and sums are made from; kept as long as the file is
-        part of the table.
+        From a file's rows, a row group at a time, to what lists and sums are made from; kept as
+        long as the file is part of the table.
     kept_bytes
         Memory for whole rows.
     """
@@ -46,7 +46,7 @@ class TableFiles(Generic[Piece]):
         name: str,
         *,
         columns: list[str],
-        extract: Callable[[pa.Table], Piece],
+        extract: Callable[[Iterator[pa.Table]], Piece],
         kept_bytes: int = KEPT_BYTES,
     ) -> None:
         self._store = store
@@ -56,6 +56,7 @@ class TableFiles(Generic[Piece]):
         self._files: dict[str, tuple[Any, pa.Schema, list[int]]] = {}
         self._pieces: dict[str, Piece] = {}
         self._read: Kept[pa.Table] = Kept(kept_bytes, lambda rows: float(rows.nbytes))
+        self._held: dict[Where, pa.Table] = {}
         self._looked = False
 
     def refresh(self) -> bool:
@@ -70,7 +71,7 @@ class TableFiles(Generic[Piece]):
             if path in self._pieces:
                 pieces[path], files[path] = self._pieces[path], self._files[path]
                 continue
-            pieces[path] = self._extract(fragment.to_table(schema=dataset.schema, columns=columns))
+            pieces[path] = self._extract(_parts(fragment, dataset.schema, columns))
             starts = accumulate((group.num_rows for group in fragment.row_groups), initial=0)
             files[path] = (fragment, dataset.schema, list(starts))
         self._pieces, self._files, self._looked = pieces, files, True
@@ -83,9 +84,23 @@ class TableFiles(Generic[Piece]):
 
     def row(self, where: Where) -> dict[str, Any] | None:
         """Return one whole row; None when its file has left the table meanwhile."""
+        if where in self._held:
+            return dict(self._held[where].to_pylist()[0])
         for rows, places in self.groups([where]):
             return dict(rows.slice(places[0], 1).to_pylist()[0])
         return None
+
+    def hold(self, wanted: Iterable[Where]) -> None:
+        """Read whole rows in one sweep, and let go of those that were held before.
+
+        Only these rows stay in memory: their row groups are read one at a time and not kept.
+        """
+        self._held = {}
+        for (path, group), places in self._places(wanted).items():
+            first, rows = self._files[path][2][group], self._read_group(path, group, ())
+            for place in places:
+                # A slice alone would hold the whole group.
+                self._held[path, first + place] = rows.take([place])
 
     def groups(
         self, wanted: Iterable[Where], columns: tuple[str, ...] = ()
@@ -96,25 +111,36 @@ class TableFiles(Generic[Piece]):
         of first use, so a caller who needs to know which is which asks for one at a time or puts
         the key among the columns.
         """
+        for (path, group), places in self._places(wanted).items():
+            rows = self._group(path, group, columns)
+            if rows is not None:
+                yield rows, places
+
+    def _places(self, wanted: Iterable[Where]) -> dict[tuple[str, int], list[int]]:
+        """Return file and row group to the wanted rows' places in the group."""
         found: dict[tuple[str, int], list[int]] = defaultdict(list)
         for path, place in wanted:
             file = self._files.get(path)
             if file is not None:
                 group = bisect_right(file[2], place) - 1
                 found[path, group].append(place - file[2][group])
-        for (path, group), places in found.items():
-            rows = self._group(path, group, columns)
-            if rows is not None:
-                yield rows, places
+        return found
 
     def _group(self, path: str, group: int, columns: tuple[str, ...]) -> pa.Table | None:
-        file = self._files.get(path)
-        if file is None:
+        if path not in self._files:
             return None
-        fragment, schema, _ = file
+        return self._read.get(
+            (path, group, columns), lambda: self._read_group(path, group, columns)
+        )
 
-        def read() -> pa.Table:
-            part = fragment.subset(row_group_ids=[group])
-            return part.to_table(schema=schema, columns=list(columns) or None).combine_chunks()
+    def _read_group(self, path: str, group: int, columns: tuple[str, ...]) -> pa.Table:
+        fragment, schema, _ = self._files[path]
+        part = fragment.subset(row_group_ids=[group])
+        return part.to_table(schema=schema, columns=list(columns) or None).combine_chunks()
 
-        return self._read.get((path, group, columns), read)
+
+def _parts(fragment: Any, schema: pa.Schema, columns: list[str]) -> Iterator[pa.Table]:
+    """Yield a file's rows, a row group at a time."""
+    for group in range(len(fragment.row_groups)):
+        part = fragment.subset(row_group_ids=[group])
+        yield part.to_table(schema=schema, columns=columns)

@@ -1,7 +1,8 @@
 """The pages in the reader's language: English, and Chinese by what the browser asks for.
 
 The English text is the key, so a text without a translation is shown in English; a test holds
-every text of the templates, and every title of the shipped standard, against the tables.
+every text of the templates, every title of the shipped standard and every measure against the
+tables.
 """
 
 from __future__ import annotations
@@ -10,6 +11,12 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
+
+from speechqa.rulebook.sentence import rule_sentence
+from speechqa.rulebook.sentence_zh import rule_sentence_zh
+from speechqa.timing import MEASURES
+from speechqa.web.formats import plain
 
 LANGUAGES = ("en", "zh")
 
@@ -28,6 +35,25 @@ class Speaker:
     def title(self, text: str) -> str:
         """Return the title of a rule or section; those of other rulebooks as they are."""
         return titles().get(text, text) if self.language == "zh" else text
+
+    def sentence(self, rule: Any) -> str:
+        """Return what a rule asks for, in one sentence."""
+        if self.language == "zh":
+            return rule_sentence_zh(rule, self._named)
+        return rule_sentence(rule)
+
+    def definition(self, measure: str) -> str:
+        """Return the definition of a measure."""
+        if self.language == "zh" and measure in definitions():
+            return definitions()[measure]
+        return MEASURES[measure].definition
+
+    def _named(self, name: str) -> str:
+        """Return the name of a wording, or of a measure with its party, as people know it."""
+        party, _, bare = name.rpartition(".")
+        if bare in MEASURES:
+            return self(party) + self(plain(bare)) if party else self(plain(bare))
+        return self.title(name)
 
 
 def speaker(accept_language: str) -> Speaker:
@@ -59,8 +85,14 @@ def translations() -> dict[str, str]:
 
 @cache
 def titles() -> dict[str, str]:
-    """Return the titles of the shipped standard's rules and sections, English to Chinese."""
+    """Return the titles and names of the shipped standard, English to Chinese."""
     return _table("chinese_rules.json")
+
+
+@cache
+def definitions() -> dict[str, str]:
+    """Return the measures' definitions in Chinese, by name."""
+    return _table("chinese_measures.json")
 
 
 def _table(name: str) -> dict[str, str]:

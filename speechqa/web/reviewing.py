@@ -17,7 +17,7 @@ from speechqa.web.call_page import call_parts, findings
 from speechqa.web.desk import Desk, call_for
 from speechqa.web.forms import form_of
 from speechqa.web.rows import Listed
-from speechqa.web.views import call_url, person_of, supervisor
+from speechqa.web.views import call_url, person_of, speaker_of, supervisor
 
 
 class Reviewing:
@@ -46,7 +46,8 @@ class Reviewing:
     def blind(self, request: Request) -> Response:
         """Offer a finding that somebody else judged, without the answer."""
         person = supervisor(request)
-        return self._desk.page(request, "calibrate.html", **self._next(person))
+        found = self._next(person, speaker_of(request).language)
+        return self._desk.page(request, "calibrate.html", **found)
 
     async def add_blind(self, request: Request) -> Response:
         """Add a blind verdict and offer the next finding."""
@@ -96,7 +97,7 @@ class Reviewing:
             raise HTTPException(404)
         return self._desk.page(request, "_reviewed.html", **call_parts(self._desk, again))
 
-    def _next(self, person: Person) -> dict[str, Any]:
+    def _next(self, person: Person, language: str) -> dict[str, Any]:
         """Return a finding to judge blind, and how many are left."""
         picture = self._desk.archive.snapshot()
         open_: list[tuple[Listed, verdicts.Place]] = []
@@ -118,7 +119,7 @@ class Reviewing:
                     "call": call,
                     "finding": one,
                     "left": len(open_),
-                    "sentence": self._desk.sentence(one["rule"]),
+                    "sentence": self._desk.sentence(one["rule"], language),
                 }
         return {"call": None, "finding": None, "left": 0, "sentence": ""}
 

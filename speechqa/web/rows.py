@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,19 +94,24 @@ class Listed:
         return self.judged.percent if self.judged else None
 
 
-def recorded_rows(table: pa.Table) -> list[Recorded]:
-    """Return the rows of one file of ``recordings``."""
+def recorded_rows(parts: Iterable[pa.Table]) -> list[Recorded]:
+    """Return the rows of one file of ``recordings``, given in parts."""
+    rows = (row for part in parts for row in part.to_pylist())
     return [
         Recorded(**{name: row[name] for name in RECORDING_COLUMNS}, place=place)
-        for place, row in enumerate(table.to_pylist())
+        for place, row in enumerate(rows)
     ]
 
 
-def judged_rows(table: pa.Table) -> list[Judged]:
-    """Return the rows of one file of ``assessments``."""
-    answers = _answers(table["results"])
-    plain = table.drop_columns(["results"]).to_pylist()
-    return [_judged(row, place, answers.get(place, {})) for place, row in enumerate(plain)]
+def judged_rows(parts: Iterable[pa.Table]) -> list[Judged]:
+    """Return the rows of one file of ``assessments``, given in parts."""
+    made: list[Judged] = []
+    for part in parts:
+        answers = _answers(part["results"])
+        plain = part.drop_columns(["results"]).to_pylist()
+        first = len(made)
+        made += [_judged(row, first + at, answers.get(at, {})) for at, row in enumerate(plain)]
+    return made
 
 
 def _judged(row: Mapping[str, Any], place: int, answers: Mapping[str, tuple[str, ...]]) -> Judged:

@@ -16,7 +16,7 @@ from speechqa.web.figures import Choice
 from speechqa.web.moments import Moment
 from speechqa.web.rows import Listed
 from speechqa.web.snapshot import Snapshot
-from speechqa.web.views import View, supervisor
+from speechqa.web.views import View, speaker_of, supervisor
 
 EXAMPLES = 5
 LOOKED_AT = 4 * EXAMPLES
@@ -51,7 +51,7 @@ class RulePages:
             sections.setdefault(rule.section, []).append(
                 {
                     "id": rule.id,
-                    "sentence": self._desk.sentence(rule.id),
+                    "sentence": self._desk.sentence(rule.id, view.language),
                     "severity": rule.severity,
                     "counts": found,
                     "judged": found["violated"] + found["met"],
@@ -83,7 +83,7 @@ class RulePages:
             "rule.html",
             name=name,
             rule=rule,
-            sentence=self._desk.sentence(name),
+            sentence=self._desk.sentence(name, speaker_of(request).language),
             counts=self._desk.rule_counts(picture, Choice()).get(name, Counter()),
             violated=self._examples(hit, name, "violated"),
             met=self._examples(kept, name, "met"),

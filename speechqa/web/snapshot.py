@@ -23,7 +23,7 @@ from speechqa.store.assessments import assessment_of_row
 from speechqa.store.reviews import REVIEWS
 from speechqa.store.schema import facts_of_row
 from speechqa.web.columns import Columns, Numbers, Vocabulary, numbers_of
-from speechqa.web.files import TableFiles
+from speechqa.web.files import KEPT_BYTES, TableFiles
 from speechqa.web.kept import Kept
 from speechqa.web.rows import (
     ASSESSMENT_COLUMNS,
@@ -93,20 +93,35 @@ class Archive:
         Where the calls are.
     look_s
         How often a new version is looked for.
+    kept_bytes
+        Memory for rows of each table.
     """
 
-    def __init__(self, store: Store, *, look_s: float = LOOK_S) -> None:
+    def __init__(
+        self, store: Store, *, look_s: float = LOOK_S, kept_bytes: int = KEPT_BYTES
+    ) -> None:
         self.store = store
         self._look_s = look_s
         self._sections, self._rules = Vocabulary(), Vocabulary()
         self._recordings = TableFiles(
-            store, "recordings", columns=RECORDING_COLUMNS, extract=recorded_rows
+            store,
+            "recordings",
+            columns=RECORDING_COLUMNS,
+            extract=recorded_rows,
+            kept_bytes=kept_bytes,
         )
         self._assessments = TableFiles(
-            store, "assessments", columns=ASSESSMENT_COLUMNS, extract=self._judged
+            store,
+            "assessments",
+            columns=ASSESSMENT_COLUMNS,
+            extract=self._judged,
+            kept_bytes=kept_bytes,
         )
         self._reviews = TableFiles(
-            store, "reviews", columns=REVIEWS.names, extract=lambda rows: rows.to_pylist()
+            store,
+            "reviews",
+            columns=REVIEWS.names,
+            extract=lambda parts: [row for part in parts for row in part.to_pylist()],
         )
         self._made: Snapshot | None = None
         self._looked = 0.0
@@ -144,6 +159,14 @@ class Archive:
         row = self._assessments.row((call.judged_in, call.judged.place))
         return None if row is None else assessment_of_row(row)
 
+    def hold(self, calls: Iterable[Listed]) -> None:
+        """Read whole calls ahead in one sweep over the store; those held before are let go."""
+        held = list(calls)
+        self._recordings.hold((call.recorded_in, call.recorded.place) for call in held)
+        self._assessments.hold(
+            (call.judged_in, call.judged.place) for call in held if call.judged is not None
+        )
+
     def hits(self, calls: Iterable[Listed]) -> dict[str, str]:
         """Return the hits of many calls as stored: key to JSON text."""
         wanted = [(call.judged_in, call.judged.place) for call in calls if call.judged is not None]
@@ -171,8 +194,8 @@ class Archive:
             for at, key in enumerate(taken["key"].to_pylist()):
                 yield key, lists.values.slice(offsets[at], offsets[at + 1] - offsets[at])
 
-    def _judged(self, table: pa.Table) -> tuple[list[Judged], Numbers]:
-        rows = judged_rows(table)
+    def _judged(self, parts: Iterator[pa.Table]) -> tuple[list[Judged], Numbers]:
+        rows = judged_rows(parts)
         return rows, numbers_of(rows, self._sections, self._rules)
 
     def _renew_and_release(self) -> None:

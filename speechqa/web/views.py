@@ -34,7 +34,7 @@ class View:
         """Return the view of a request."""
         return cls(
             person_of(request).role,
-            languages.speaker(request.headers.get("accept-language", "")).language,
+            speaker_of(request).language,
             request.scope["path"],
             urlencode([(k, v) for k, v in request.query_params.multi_items() if v]),
         )
@@ -60,6 +60,11 @@ def person_of(request: Request) -> Person:
     if not isinstance(person, Person):
         raise HTTPException(401)
     return person
+
+
+def speaker_of(request: Request) -> languages.Speaker:
+    """Return who says texts in the reader's language."""
+    return languages.speaker(request.headers.get("accept-language", ""))
 
 
 def supervisor(request: Request) -> Person:

@@ -51,13 +51,13 @@ function play(button) {
 function show() {
   stop();
   const [name, at] = decodeURIComponent(location.hash.slice(1)).split("@");
-  const found = name && document.querySelector(`template[data-view="${CSS.escape(name)}"]`);
-  const terms = !found && name.startsWith("term/") &&
-    document.querySelector('template[data-view="terms"]');
-  const view = found || terms;
-  main.replaceChildren((view ? view.content : home).cloneNode(true));
-  document.title = view ? view.dataset.title : homeTitle;
-  if (view) {
+  const view = (wanted) => document.querySelector(`template[data-view="${CSS.escape(wanted)}"]`);
+  const inside = { "term/": () => view("terms"), "why/": () => view(`call/${name.split("/")[1]}`) };
+  const kind = Object.keys(inside).find((start) => name.startsWith(start));
+  const found = kind ? inside[kind]() : name && view(name);
+  main.replaceChildren((found ? found.content : home).cloneNode(true));
+  document.title = found ? found.dataset.title : homeTitle;
+  if (found) {
     const back = document.createElement("p");
     back.className = "back";
     const link = document.createElement("button");
@@ -71,8 +71,11 @@ function show() {
   }
   liven(main);
   window.scrollTo(0, 0);
-  const place = terms ? document.getElementById(name) : at && main.querySelector(`.finding[data-at="${CSS.escape(at)}"]`);
+  const place = kind || at === "arithmetic"
+    ? document.getElementById(kind ? name : at)
+    : at && main.querySelector(`.finding[data-at="${CSS.escape(at)}"]`);
   if (place) {
+    for (let up = place; up; up = up.parentElement) if (up.matches("details")) up.open = true;
     place.classList.add("chosen");
     place.scrollIntoView({ block: "center" });
   }

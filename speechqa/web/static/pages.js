@@ -140,6 +140,12 @@ document.addEventListener("DOMContentLoaded", () => {
   const audio = document.getElementById("sound");
   if (audio) player(audio);
   clips();
+  const reveal = () => {
+    const place = /^#[\w-]+$/.test(location.hash) && document.querySelector(location.hash);
+    if (place && place.matches("details")) place.open = true;
+  };
+  window.addEventListener("hashchange", reveal);
+  reveal();
 });
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.target.id === "why") event.target.scrollIntoView({ block: "nearest" });
