@@ -7,24 +7,21 @@ queue between workers cannot say which task was in flight when one of them died.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import multiprocessing
 import os
-import resource
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
-from speechqa.errors import ModelError, SpeechqaError
+from speechqa.batch.deaths import cause_of_death, oom_kills
+from speechqa.batch.serving import serve
+from speechqa.errors import SpeechqaError
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
-PR_SET_PDEATHSIG = 1
 GRACE_S = 5.0
 """How long a worker that was asked to stop may take before it is killed."""
 
@@ -135,7 +132,7 @@ class Workers(Generic[Task, Answer]):
         if worker is None:
             worker = self._spawn()
         worker.task, worker.busy, worker.progress = task, True, None
-        worker.oom_kills = _oom_kills()
+        worker.oom_kills = oom_kills()
         worker.deadline = time.monotonic() + (self.patience(None) if worker.ready else SET_UP_S)
         try:
             worker.pipe.send(task)
@@ -176,7 +173,7 @@ class Workers(Generic[Task, Answer]):
         taken = {worker.place for worker in self._workers}
         place = next(number for number in range(len(taken) + 1) if number not in taken)
         given = (self.make, self.arguments, self.memory_bytes, dict(self.environment(place)))
-        process = context.Process(target=_serve, args=(there, *given, os.getpid()), daemon=True)
+        process = context.Process(target=serve, args=(there, *given, os.getpid()), daemon=True)
         process.start()
         there.close()
         worker = _Worker(process, here, place=place)
@@ -191,7 +188,7 @@ class Workers(Generic[Task, Answer]):
             task, progress, before = worker.task, worker.progress, worker.oom_kills
             code = worker.process.exitcode
             self._discard(worker)
-            cause, detail = _cause_of_death(code, memory=_oom_kills() != before)
+            cause, detail = cause_of_death(code, memory=oom_kills() != before)
             if not worker.ready:
                 self._again(task, detail)
                 return None
@@ -236,110 +233,3 @@ class Workers(Generic[Task, Answer]):
             worker.process.kill()
             worker.process.join(GRACE_S)
         worker.pipe.close()
-
-
-def _cause_of_death(exit_code: int | None, *, memory: bool) -> tuple[str, str]:
-    """Name what ended a process.
-
-    Parameters
-    ----------
-    memory
-        Whether the system killed processes for want of memory meanwhile.
-
-    Examples
-    --------
-    >>> _cause_of_death(-11, memory=False)
-    ('crash', 'SIGSEGV')
-    >>> _cause_of_death(-9, memory=True), _cause_of_death(-9, memory=False)
-    (('memory', 'SIGKILL'), ('killed', 'SIGKILL'))
-    >>> _cause_of_death(3, memory=False)
-    ('crash', 'exit code 3')
-    """
-    if exit_code is None:
-        return "hang", "it closed its pipe and stayed"
-    if exit_code == -signal.SIGKILL:  # nobody here kills a worker that has not been discarded
-        return ("memory" if memory else "killed"), "SIGKILL"
-    if exit_code < 0:
-        return "crash", signal.Signals(-exit_code).name
-    return "crash", f"exit code {exit_code}"
-
-
-def _oom_kills() -> int | None:
-    """Return how many processes the system has killed for want of memory; None if unknown."""
-    try:
-        with open("/proc/vmstat", encoding="ascii") as stream:
-            return next(int(line.split()[1]) for line in stream if line.startswith("oom_kill "))
-    except (OSError, StopIteration, ValueError):
-        return None
-
-
-def _serve(
-    pipe: Connection,
-    make: Callable[..., Callable[[Any, Callable[[Any], None]], Any]],
-    arguments: tuple[Any, ...],
-    memory_bytes: int | None,
-    environment: dict[str, str],
-    parent: int,
-) -> None:
-    os.environ.update(environment)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
-    _die_with_parent()
-    if memory_bytes is not None:
-        # Of the data, not the address space: libraries reserve much that they never use.
-        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, resource.RLIM_INFINITY))
-    try:
-        work = make(*arguments)
-    except Exception as error:  # of the set-up: no task can succeed without it
-        pipe.send(("unusable", _set_up_error(error)))
-        return
-    pipe.send(("ready", None))
-    while True:
-        if not pipe.poll(2.0):
-            if os.getppid() != parent:  # the parent was killed: leave no orphan
-                return
-            continue
-        try:
-            task = pipe.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            answer = work(task, lambda value: pipe.send(("progress", value)))
-        except ModelError as error:  # what every task needs is gone
-            pipe.send(("unusable", error))
-            return
-        except MemoryError:
-            pipe.send(("died", ("memory", "MemoryError")))
-            return
-        except Exception as error:  # an unforeseen error costs its task, never the night
-            pipe.send(("died", ("error", f"{type(error).__name__}: {_where(error)}")))
-            return
-        try:
-            pipe.send(("answer", answer))
-        except Exception as error:  # an answer that cannot be pickled
-            pipe.send(("died", ("error", f"{type(error).__name__}: unsendable answer")))
-            return
-
-
-def _set_up_error(error: Exception) -> SpeechqaError:
-    if isinstance(error, SpeechqaError):
-        return error
-    return SpeechqaError(
-        f"a worker could not be set up: {type(error).__name__} at {_where(error)}",
-        hint="look at free memory, at run.worker_memory_mb, and at speechqa doctor",
-    )
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent goes: a long C call polls no pipe."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _where(error: BaseException) -> str:
-    """Return file and line of the innermost frame: messages may quote a transcript, lines not."""
-    trace = error.__traceback__
-    place = "?"
-    while trace is not None:
-        place = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return place
