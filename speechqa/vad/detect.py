@@ -69,7 +69,7 @@ def asr_spans(speech: IntervalArray, duration_ms: int, settings: VadSettings) ->
     Examples
     --------
     >>> asr_spans(np.array([[300, 900], [1200, 1500]]), 1600, VadSettings()).tolist()
-    [[100, 1600]]
+    [[0, 1600]]
     """
     if not len(speech):
         return np.empty((0, 2), dtype=np.int64)
