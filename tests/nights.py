@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from speechqa.batch.lock import refuse_if_held
 from speechqa.batch.run import Run
 from speechqa.discovery import discover
 from speechqa.metadata import MetadataReader
@@ -66,6 +67,7 @@ def run_night(inputs: list[Path], store: Path, **options):
     reader = MetadataReader(options.pop("metadata", None))
     retry = frozenset(options.pop("retry", ()))
     logs, metrics = options.pop("logs", ()), options.pop("metrics", ())
+    refuse_if_held(store)
     settings = settings_for(store, **options)
     book = load(settings.rules.rulebook, settings.rules)
     run = Run(settings, book, open_store(str(store), create=True), reader, retry=retry)

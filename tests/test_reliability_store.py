@@ -12,6 +12,7 @@ import pytest
 
 import speechqa.batch.run as run_module
 from speechqa.batch import local
+from speechqa.batch.lock import hold
 from speechqa.cli import run as command
 from speechqa.errors import StoreError
 from speechqa.faults import POISON
@@ -263,3 +264,20 @@ def test_trying_again_uses_the_metadata_and_the_settings_that_are_given(
     again = calls["a_POISON-error.wav"]
     assert (again.status, again.agent_id) == ("scored", "Zoe")
     assert {word.text for word in again.words} <= {BLANK}
+
+
+def test_who_holds_a_store_is_said_before_anything_heavy_is_loaded(tmp_path):
+    main = [sys.executable, "-X", "importtime", "-c", "from speechqa.cli import main; main()"]
+    with hold(tmp_path):
+        told = subprocess.run(
+            [*main, "run", str(tmp_path), "--store", str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    lines = told.stderr.splitlines()
+    loaded = {line.split("|")[-1].strip() for line in lines if line.startswith("import time:")}
+    said = [line for line in lines if not line.startswith("import time:")]
+    assert f"in use by process {os.getpid()}" in "\n".join(said)
+    assert "speechqa.settings" in loaded
+    assert not loaded & {"numpy", "pyarrow", "deltalake", "av"}

@@ -19,6 +19,7 @@ from tests.torture.poisons import (
     deaths,
     drift,
     kind_of,
+    lateness_of_a_hang,
     memory_of_one_worker,
     outcomes,
     poisoned_night,
@@ -153,3 +154,9 @@ def test_a_worker_that_dies_while_it_is_set_up_blames_no_recording(tmp_path):
 def wait_until_idle(pool):
     while pool.busy:
         assert list(pool.results()) == []
+
+
+def test_a_hanging_worker_is_gone_within_ten_seconds_of_its_deadline():
+    late_s, wrong = lateness_of_a_hang()
+    assert wrong == []
+    assert 0 <= late_s <= 10

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from speechqa.errors import StoreError
-from speechqa.store.disk import writing
 
+LOCK = ".lock"
 WAIT_S = 2.0
 """A killed process may take this long to be gone, and its lock with it."""
 
@@ -40,15 +40,14 @@ def hold(folder: Path | None) -> Iterator[None]:
     if folder is None:
         yield
         return
-    file = folder / ".lock"
+    from speechqa.store.disk import writing
+
+    file = folder / LOCK
     with writing(file):
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         if not _locked(descriptor):
-            holder = os.read(descriptor, 200).decode("utf-8", "replace").strip() or "another run"
-            raise StoreError(
-                f"{folder}: in use by {holder}", hint="wait for it to end, or use another --store"
-            )
+            raise _in_use(folder, descriptor)
         stamp = datetime.now(UTC).isoformat(timespec="seconds")
         text = f"process {os.getpid()} on {socket.gethostname()} since {stamp}"
         with suppress(OSError):  # a full disk: the lock itself needs no space
@@ -57,6 +56,34 @@ def hold(folder: Path | None) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def refuse_if_held(folder: Path) -> None:
+    """Say at once who holds a store, before anything is loaded that takes its time.
+
+    Only a look: whoever goes on has to `hold` the store himself.
+
+    Raises
+    ------
+    StoreError
+        Another run holds it.
+    """
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # no store yet, or none that can be read: others say that better
+        return
+    try:
+        if not _locked(descriptor):
+            raise _in_use(folder, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _in_use(folder: Path, descriptor: int) -> StoreError:
+    holder = os.read(descriptor, 200).decode("utf-8", "replace").strip() or "another run"
+    return StoreError(
+        f"{folder}: in use by {holder}", hint="wait for it to end, or use another --store"
+    )
 
 
 def _locked(descriptor: int) -> bool:

@@ -83,12 +83,8 @@ def run(
 
       speechqa run "in/2025-02-*/*.wav" --metadata calls.csv --model ~/models/large-v3
     """
-    from speechqa.batch.run import Run
-    from speechqa.discovery import discover
-    from speechqa.metadata import MetadataReader
-    from speechqa.rulebook import load
+    from speechqa.batch.lock import refuse_if_held
     from speechqa.settings import AsrSettings, load_settings
-    from speechqa.store import open_store
 
     settings = load_settings(
         store={"path": store},
@@ -103,6 +99,15 @@ def run(
         },
         privacy={"keep_text": False if no_text else None},
     )
+    if not dry_run and "://" not in settings.store.path:
+        refuse_if_held(Path(settings.store.path))
+    # What takes its time to load comes after what may end the command.
+    from speechqa.batch.run import Run
+    from speechqa.discovery import discover
+    from speechqa.metadata import MetadataReader
+    from speechqa.rulebook import load
+    from speechqa.store import open_store
+
     book = load(settings.rules.rulebook, settings.rules)
     reader = MetadataReader(metadata, name_pattern)
     found = discover(inputs)

@@ -7,7 +7,7 @@ own log keeps the smallest and largest text of every column: nothing less leaves
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ import pyarrow as pa
 from speechqa.errors import InputMissing, StoreError, UsageError
 from speechqa.store.commits import CONFIGURATION
 from speechqa.store.disk import disk_error, write_whole
+from speechqa.store.shared_lines import held
 from speechqa.store.swaps import UNFINISHED, clear, swap
 from speechqa.store.tables import TABLES, Store
 
@@ -184,7 +185,11 @@ def _forget_views(log: Path, names: set[str], callers: set[str]) -> None:
     """Leave in the pages' log who looked at something and when, but not at which call."""
     if not log.exists():
         return
-    lines = []
+    with held(log):  # a line that the pages add meanwhile waits for the new file
+        write_whole(log, "".join(_views_left(log, names, callers)))
+
+
+def _views_left(log: Path, names: set[str], callers: set[str]) -> Iterator[str]:
     for line in log.read_text("utf-8").splitlines():
         try:
             event = json.loads(line)
@@ -194,8 +199,7 @@ def _forget_views(log: Path, names: set[str], callers: set[str]) -> None:
         kind, _, name = what.partition(" ")
         if {what, name} & names or any(caller in what for caller in callers):
             event["what"] = f"{kind} forgotten" if kind in ("call", "agent") else "forgotten"
-        lines.append(json.dumps(event, ensure_ascii=False) + "\n")
-    write_whole(log, "".join(lines))
+        yield json.dumps(event, ensure_ascii=False) + "\n"
 
 
 def _without(line: str, paths: set[str], ids: set[str]) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 import threading
 import time
@@ -18,6 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
+
+from speechqa.store.shared_lines import append_line
 
 Role = Literal["supervisor", "agent"]
 TOKEN_BYTES = 32
@@ -124,11 +125,7 @@ class AccessLog:
             ensure_ascii=False,
         )
         with self._lock:
-            handle = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            try:
-                os.write(handle, (line + "\n").encode("utf-8", "backslashreplace"))
-            finally:
-                os.close(handle)
+            append_line(self._file, line)
 
 
 def _digest(token: str) -> str:

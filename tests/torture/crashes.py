@@ -22,6 +22,7 @@ from speechqa.faults import CRASH_AT
 from speechqa.store import open_store
 from speechqa.store.check import check
 from tests.conftest import AUDIO
+from tests.fuzz_audio import starved_s
 from tests.nights import canonical, cut, run_night
 from tests.torture.inline import begun, ended, forked, night_in, warm
 
@@ -178,23 +179,15 @@ def length_of_run_s(compared: Compared, *, inline: bool = False) -> float:
 
 def _one_of_two(compared: Compared, store: Path, told: Path) -> Callable[[], object]:
     def run() -> None:
-        before = time.monotonic() - _starved_s()
+        before = time.monotonic() - starved_s("self")
         try:
             run_night([compared.folder], store, **compared.options)
             told.write_text("")
         except StoreError as error:
-            took_s = time.monotonic() - _starved_s() - before
+            took_s = time.monotonic() - starved_s("self") - before
             told.write_text(error.message + f" (late: {took_s:.1f} s)" * (took_s > 5))
 
     return run
-
-
-def _starved_s() -> float:
-    """Return how long this thread has waited for a processor that others had."""
-    try:
-        return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
-    except (OSError, ValueError, IndexError):
-        return 0.0
 
 
 def _kill(leader: int, target: str) -> None:

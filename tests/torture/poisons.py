@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import multiprocessing
 import os
+import signal
 import statistics
+import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from speechqa.batch.work import CallTask, GroupTask, make_worker
-from speechqa.batch.workers import Done, Workers
+from speechqa.batch.workers import Died, Done, Workers
 from speechqa.faults import POISON, POISONS
 from speechqa.metadata import CallMetadata
 from speechqa.pipeline import Source
@@ -141,3 +145,33 @@ def night_of(base: Path, count: int) -> tuple[str, list[str]]:
     if again.counts["scored"] != count:
         wrong.append(f"without poison: {again.equation}")
     return f"{first.equation}; at most {most} deaths each; then {again.equation}", wrong
+
+
+def make_hanging(*_: object) -> Callable[[str, object], None]:
+    """Return work that never ends, in C, and hears no request to end."""
+
+    def work(task: str, report: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        while True:
+            ctypes.CDLL(None).pause()
+
+    return work
+
+
+def lateness_of_a_hang(*, deadline_s: float = 0.5) -> tuple[float, list[str]]:
+    """Return how long after its deadline a hanging worker was gone, and what is wrong."""
+    with Workers(make_hanging, (), 1, lambda _: deadline_s, start_method="fork") as pool:
+        pool.start("hang")
+        while not pool._workers[0].ready:
+            assert not list(pool.results(timeout_s=0.01))
+        due = pool._workers[0].deadline
+        ended: list[object] = []
+        while not ended:
+            ended = list(pool.results())
+        late_s = time.monotonic() - due
+        left = multiprocessing.active_children()
+    wrong = [f"{late_s:.1f} s late"] if late_s > 10 else []
+    wrong += [f"{len(left)} processes left"] if left else []
+    if not (isinstance(ended[0], Died) and ended[0].cause == "hang"):
+        wrong.append(f"not told as a hang: {ended[0]}")
+    return late_s, wrong

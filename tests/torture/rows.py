@@ -6,6 +6,7 @@ behind the last one. Every piece stands for itself: its number decides everythin
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
@@ -21,7 +22,7 @@ from tests.conftest import ROOT
 from tests.torture import crashes, disks, failing, poisons
 from tests.torture.inline import begun, ended
 
-FUZZED_AT_ONCE = 1000
+FUZZED_AT_ONCE = 5000
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,12 @@ def _drift(base: Path, first: int, end: int) -> Iterator[Piece]:
         yield Piece(end, f"{held / 1e6:.0f} MB, {grown:+.1%}", wrong, weight=end)
 
 
+def _hangs(base: Path, first: int, end: int) -> Iterator[Piece]:
+    for number in range(first, end):
+        late_s, wrong = poisons.lateness_of_a_hang()
+        yield Piece(number + 1, f"gone within {math.ceil(late_s)} s of the deadline", tuple(wrong))
+
+
 def _fuzz(base: Path, first: int, end: int) -> Iterator[Piece]:
     from tests.fuzz_audio import fuzz
 
@@ -224,6 +231,7 @@ ROWS = (
     Row("locks", "lock left by a killed process", 100, _locks),
     Row("model", "kill -9 at random with the shipped model", 100, _model),
     Row("pairs", "two runs at once on one store", 200, _pairs),
+    Row("hangs", "workers that hang in C and heed no signal, killed at their deadline", 50, _hangs),
     Row("drift", "recordings in one worker", 1000, _drift),
     Row("eio", "EIO at every write, under Delta Lake too", None, _eio, preload=True),
     Row(
