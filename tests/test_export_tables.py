@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import signal
 import stat
 from pathlib import Path
 
@@ -373,6 +375,22 @@ def test_the_command_writes_a_private_file_and_keeps_one_that_is_there(store, tm
     assert command([*arguments, "--force", "--agent", "Ben"]) == 0
     assert len(target.read_bytes()) < len(before)
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_an_export_that_is_stopped_leaves_nothing_behind(store, tmp_path, monkeypatch, stop, form):
+    def stopped(*given, **named):
+        os.kill(os.getpid(), stop)
+
+    monkeypatch.setattr("speechqa.export.flat.Csv.write", stopped)
+    monkeypatch.setattr("speechqa.export.sheet.Sheet.write", stopped)
+    out = tmp_path / f"calls.{form}"
+    arguments = ["export", "calls", "--format", form, "--store", store.uri, "--out", str(out)]
+    before = signal.getsignal(signal.SIGTERM)
+    assert command(arguments) == 130
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_failed_export_leaves_the_old_file_and_no_rest(store, tmp_path, monkeypatch, capsys):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import shutil
+import signal
 import stat
 from urllib.parse import unquote
 
@@ -177,6 +179,16 @@ def test_a_report_replaces_only_a_report_and_only_when_told(store, book, tmp_pat
         write_report(store, settings(), book, few, other)
     write_report(store, settings(), book, few, other, force=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r", "s"]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_report_that_is_stopped_leaves_nothing_behind(store, tmp_path, monkeypatch, stop):
+    def stopped(*given):
+        os.kill(os.getpid(), stop)
+
+    monkeypatch.setattr("speechqa.report.write.write_file", stopped)
+    assert command(["report", "--store", store.uri, "--out", str(tmp_path / "r")]) == 130
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_command_says_what_it_wrote(store, tmp_path, capsys):

@@ -1,13 +1,16 @@
 """A file that appears whole or not at all, for its owner only.
 
-It is written beside its place and renamed; what was there before stays until then.
+It is written beside its place and renamed; what was there before stays until then. Whatever ends
+the writing, SIGTERM too, takes the unfinished file with it.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -58,7 +61,7 @@ def placed(target: Path, *, force: bool) -> Iterator[BinaryIO]:
         The disk did not take it; `target` is as it was before.
     """
     check_place(target, force=force)
-    with writing(target):
+    with tidy_end(), writing(target):
         descriptor, part = tempfile.mkstemp(
             prefix=f".{target.name[:LONGEST_NAME]}.", suffix=".part", dir=target.parent
         )
@@ -71,6 +74,26 @@ def placed(target: Path, *, force: bool) -> Iterator[BinaryIO]:
         except BaseException:
             os.unlink(part)
             raise
+
+
+@contextmanager
+def tidy_end() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, so that what was begun is removed.
+
+    Handlers belong to the main thread: elsewhere the block just runs.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def file_name(name: str, ending: str, *, taken: set[str]) -> str:

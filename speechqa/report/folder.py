@@ -11,6 +11,7 @@ from pathlib import Path
 
 from speechqa.discovery import shown
 from speechqa.errors import InputMissing, UsageError
+from speechqa.export.place import tidy_end
 from speechqa.store.disk import writing
 
 MARK = "speechqa-report.json"
@@ -29,7 +30,7 @@ def beside(target: Path, *, force: bool) -> Iterator[Path]:
         raise UsageError(f"{name}: there is a report already", hint="replace it with --force")
     if not target.absolute().parent.is_dir():
         raise InputMissing(f"{shown(str(target.parent))}: no such folder", hint="make it first")
-    with writing(target):
+    with tidy_end(), writing(target):
         part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.absolute().parent))
         try:
             yield part
