@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pytest
 
 from benchmarks.reassess import sentences, synthetic_call, with_rule
+from speechqa.batch import rejudge as rejudging
 from speechqa.batch import replay as replaying
 from speechqa.batch.differences import differences
 from speechqa.batch.groups import WHOLE, grouped
@@ -16,17 +17,23 @@ from speechqa.batch.judge import judge_missing, store_and_judge
 from speechqa.batch.sieve import Sieve, _Words
 from speechqa.phrases import Heard, Lexicon
 from speechqa.phrases.stream import PASSAGE_PAUSE_MS, UTTERANCE_PAUSE_MS
-from speechqa.pipeline.assess import assess
+from speechqa.pipeline.assess import assess, assessment_digest
 from speechqa.pipeline.explain import explain_rule
 from speechqa.pipeline.replay import answers, uncharged
-from speechqa.rulebook import Rulebook, RulebookForm, load
+from speechqa.rulebook import Rulebook, RulebookForm, RuleResult, load
+from speechqa.rulebook.charge import is_charged
 from speechqa.rulebook.depends import change_between, part_of, rule_digests
+from speechqa.score import score_call
+from speechqa.score.call import is_confirmed
+from speechqa.score.many import OUTCOMES, Grid, score_many
 from speechqa.settings import Settings, TimingSettings
 from speechqa.store import open_store
+from speechqa.store.assessments import assessments_table
 from speechqa.store.columns import facts_of_table, recording_blocks
 from speechqa.store.rulebooks import kept_rulebook
 
 CALLS = 60
+CRITICAL = "severity: critical, fails: form"
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +197,89 @@ def test_a_random_change_replayed_is_everything_judged_again(seed, judged, calls
 def test_many_random_changes_replayed_are_everything_judged_again(seed, judged, calls, standard):
     book = Rulebook(changed_form(standard.form, random.Random(seed)))
     assert found(judged, book) == oracle(judged, calls, book)
+
+
+def rows_by_key(table, digest):
+    """Return assessment rows of one digest by key, without when they were made."""
+    return {
+        row["key"]: row
+        for row in table.drop_columns(["assessed_at"]).to_pylist()
+        if row["assessment"] == digest
+    }
+
+
+@pytest.mark.parametrize("seed", [11, 12, 13])
+def test_what_assess_stores_is_byte_for_byte_what_every_rule_judged_again_gives(
+    seed, judged, calls, standard, tmp_path, monkeypatch
+):
+    shutil.copytree(judged.uri, tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
+    book = Rulebook(changed_form(standard.form, random.Random(seed)))
+    timing = TimingSettings()
+    whole = assessments_table(assess(calls, book, timing))
+    with monkeypatch.context() as patched:
+        patched.setattr(rejudging, "assess", None)  # every rule is judged through this
+        assert judge_missing(store, book, timing).count == len(calls)
+    digest = assessment_digest(book, timing)
+    assert rows_by_key(store.read("assessments"), digest) == rows_by_key(whole, digest)
+
+
+def test_assess_judges_by_every_rule_what_another_set_of_thresholds_judged(judged, tmp_path):
+    shutil.copytree(judged.uri, tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
+    book, other = load("starter"), TimingSettings(silence_ms=2000)
+    assert judge_missing(store, book, other).count == CALLS
+    whole = assessments_table(assess(store.calls(), book, other))
+    digest = assessment_digest(book, other)
+    assert rows_by_key(store.read("assessments"), digest) == rows_by_key(whole, digest)
+
+
+@pytest.mark.parametrize("sections", [(None, None), (3, None), (0, 7)])
+def test_scores_of_many_calls_are_those_of_each_call(sections, tmp_path):
+    draw = random.Random(str(sections))
+    rules = [
+        f"- {{id: r{n}, kind: forbidden, section: {'ab'[n % 2]}, find: {{en: [word{n}]}},"
+        f" weight: {draw.choice([1, 2.5, 7])}, report_only: {draw.choice(['true', 'false'])},"
+        f" {draw.choice(['severity: minor', 'severity: critical, fails: section', CRITICAL])}}}"
+        for n in range(9)
+    ]
+    forms = [
+        f"{{id: {name}}}" if weight is None else f"{{id: {name}, weight: {weight}}}"
+        for name, weight in zip("ab", sections, strict=True)
+    ]
+    file = tmp_path / "r.yaml"
+    file.write_text(
+        f'rulebook: r\nversion: "1"\nlanguages: [en]\nform: {{sections: [{", ".join(forms)}]}}\n'
+        + "rules:\n"
+        + "\n".join(rules)
+    )
+    book = load(file)
+    calls = [[some_answer(f"r{n}", draw) for n in range(9)] for _ in range(400)]
+    grid = Grid.empty(len(calls), 9)
+    spared, failed = [], []
+    for row, results in enumerate(calls):
+        for column, one in enumerate(results):
+            grid.outcome[row, column] = OUTCOMES.index(one.outcome)
+            grid.earned[row, column], grid.lacking[row, column] = one.earned, one.lacking
+            if one.outcome == "violated" and not is_charged(one):
+                spared.append((row, column))
+            if one.outcome == "violated" and is_confirmed(book, one):
+                failed.append((row, column))
+    many = score_many(book, grid, spared=spared, failed=failed)
+    alone = [score_call(book, results) for results in calls]
+    assert many.points.tolist() == [one.points for one in alone]
+    assert many.potential.tolist() == [one.potential for one in alone]
+    assert many.percent == [one.percent for one in alone]
+    assert {one.percent for one in alone} > {None, 0.0}
+
+
+def some_answer(rule, draw):
+    """Return an answer as awkward to add up as they come."""
+    outcome = draw.choice(["met", "met", "violated", "violated", "not_applicable", "unknown"])
+    hits = ({"charged_by": "r0"},) if draw.random() < 0.2 else ()
+    share = draw.choice([None, 0.0, 1.0, 1 / 3, 1 / 128, draw.random()])
+    lacking = outcome == "unknown" or draw.random() < 0.3
+    return RuleResult(rule, outcome, "", 1, 3, hits, draw.random() < 0.2, None, share, lacking)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from speechqa.batch.groups import grouped, is_stale
+from speechqa.batch.groups import grouped, verdicts_now
 from speechqa.batch.replay import replay
 from speechqa.rulebook import Rulebook
 from speechqa.settings import TimingSettings
@@ -59,7 +59,7 @@ def differences(
     workers
         Processes, when there are more than a few calls.
     """
-    calls = _calls(store)
+    calls = verdicts_now(store)
     group_of, groups = grouped(store, book, settings, list(calls.values()))
     assessed_at = {key: row["assessed_at"] for key, row in calls.items()}
     made = replay(store, settings, assessed_at, group_of, groups, workers=workers)
@@ -100,24 +100,6 @@ def differences(
         for agent, count in sorted(changed.items())
     ]
     return found
-
-
-def _calls(store: Store) -> dict[str, dict[str, Any]]:
-    """Return the judged current calls by key: names, and the newest stored verdict."""
-    columns = ["key", "assessment", "rulebook_digest", "percent", "points", "potential"]
-    current = store.current(["key", "call_id", "agent_id", "processed_at", "flags"]).to_pylist()
-    judged = {row["key"]: row for row in store.assessments(columns=columns).to_pylist()}
-    return {
-        row["key"]: row
-        | judged[row["key"]]
-        | {
-            "stale": is_stale(
-                row["processed_at"], judged[row["key"]]["assessed_at"], row["flags"] or ()
-            )
-        }
-        for row in current
-        if row["key"] in judged
-    }
 
 
 def _pool(sums: list[float], before: tuple[Any, ...], after: tuple[Any, ...]) -> None:

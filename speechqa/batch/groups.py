@@ -63,6 +63,24 @@ class Group:
         return Sieve(self.part)
 
 
+def verdicts_now(store: Store) -> dict[str, dict[str, Any]]:
+    """Return the judged current calls by key: names, and the newest stored verdict."""
+    columns = ["key", "assessment", "rulebook_digest", "percent", "points", "potential"]
+    current = store.current(["key", "call_id", "agent_id", "processed_at", "flags"]).to_pylist()
+    judged = {row["key"]: row for row in store.assessments(columns=columns).to_pylist()}
+    return {
+        row["key"]: row
+        | judged[row["key"]]
+        | {
+            "stale": is_stale(
+                row["processed_at"], judged[row["key"]]["assessed_at"], row["flags"] or ()
+            )
+        }
+        for row in current
+        if row["key"] in judged
+    }
+
+
 def grouped(
     store: Store, book: Rulebook, settings: TimingSettings, rows: Sequence[Mapping[str, Any]]
 ) -> tuple[dict[str, str], dict[str, Group]]:

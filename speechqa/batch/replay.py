@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from speechqa.batch.blame import where
 from speechqa.batch.groups import Group
-from speechqa.batch.judge import where
 from speechqa.batch.settle import SCORE, Before, Verdict, charging, overlaid, verdicts
 from speechqa.batch.workers import Done, Workers
 from speechqa.pipeline.replay import (
@@ -77,7 +77,7 @@ def replay(
     todo = {key: assessed_at[key] for key, name in group_of.items() if groups[name].matters}
     if not todo:
         return found
-    with _Hands(groups, settings, workers if len(todo) > BLOCK_CALLS else 1) as hands:
+    with Hands(_make, (groups, settings), workers if len(todo) > BLOCK_CALLS else 1) as hands:
         for made in hands.do(_tasks(store, todo, group_of, groups)):
             found.verdicts.update(made.verdicts)
             found.failed.extend(made.failed)
@@ -95,12 +95,12 @@ def _tasks(
     )
     if not judging:
         for table in answer_blocks(store, todo, columns):
-            for name, places in _by_group(table, group_of):
+            for name, places in by_group(table, group_of):
                 yield name, None, table.take(places)
         return
     words = any(hangs_on_words(group.part) for group in judging)
     for facts, table in paired_blocks(store, todo, columns, words=words):
-        for name, places in _by_group(table, group_of):
+        for name, places in by_group(table, group_of):
             is_all = len(places) == len(table)
             yield (
                 name,
@@ -109,7 +109,8 @@ def _tasks(
             )
 
 
-def _by_group(block: pa.Table, group_of: Mapping[str, str]) -> Iterator[tuple[str, list[int]]]:
+def by_group(block: pa.Table, group_of: Mapping[str, str]) -> Iterator[tuple[str, list[int]]]:
+    """Yield each group's name and the rows of its calls in a block."""
     places: dict[str, list[int]] = {}
     for place, key in enumerate(block["key"].to_pylist()):
         places.setdefault(group_of[key], []).append(place)
@@ -210,16 +211,22 @@ def _to_score(before: Before, now: Grid, group: Group) -> list[int]:
     return np.flatnonzero(whole & (differs | loud.any(axis=1))).tolist()
 
 
-class _Hands:
-    """Does tasks in this process, or in a few that are started once for both passes."""
+class Hands:
+    """Does tasks in this process, or in a few that are started once.
 
-    def __init__(self, groups: Mapping[str, Group], settings: TimingSettings, workers: int) -> None:
-        self.work = _make(groups, settings)
+    Parameters
+    ----------
+    make, arguments
+        As `speechqa.batch.workers.Workers` takes them; picklable.
+    """
+
+    def __init__(self, make: Callable[..., Any], arguments: tuple[Any, ...], workers: int) -> None:
+        self.work = make(*arguments)
         self.pool: Workers[Any, Any] | None = None
         if workers > 1:
-            self.pool = Workers(_make, (groups, settings), workers, lambda _: PATIENCE_S)
+            self.pool = Workers(make, arguments, workers, lambda _: PATIENCE_S)
 
-    def __enter__(self) -> _Hands:
+    def __enter__(self) -> Hands:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,6 +7,7 @@ and thresholds always give the same assessment.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from speechqa import score
@@ -84,18 +85,34 @@ def _assessment(
     key: str,
     parts: dict[str, list[int]],
 ) -> Assessment:
-    scored = score.score_call(book, judged)
-    return Assessment(
-        key=key,
+    heard = Assessment(key, digest_, "", "", view.measures, view.events, (), (), {}, parts)
+    return judged_assessment(heard, book, digest_, judged, score.score_call(book, judged))
+
+
+def judged_assessment(
+    heard: Assessment,
+    book: Rulebook,
+    digest_: str,
+    judged: Sequence[RuleResult],
+    scored: score.Score,
+) -> Assessment:
+    """Return an assessment with the answers and the score of a rulebook.
+
+    Parameters
+    ----------
+    heard
+        Whose measures and events these are; of its answers nothing is kept.
+    digest_
+        Of rulebook and thresholds.
+    """
+    return replace(
+        heard,
         assessment=digest_,
         rulebook=f"{book.name} {book.version}",
         rulebook_digest=book.digest,
-        measures=view.measures,
-        events=view.events,
         results=[_result(result, book, scored) for result in judged],
         hits=[hit for result in judged for hit in result.hits],
         score=scored.as_dict(),
-        parts=parts,
     )
 
 

@@ -54,7 +54,11 @@ def recording_blocks(
 
 
 def answer_blocks(
-    store: Store, wanted: Mapping[str, str], columns: Sequence[str], *, block: int = BLOCK_CALLS
+    store: Store,
+    wanted: Mapping[str, str],
+    columns: Sequence[str] | None,
+    *,
+    block: int = BLOCK_CALLS,
 ) -> Iterator[pa.Table]:
     """Yield stored answers: key, results (`ANSWERS` only) and the columns asked for.
 
@@ -62,11 +66,13 @@ def answer_blocks(
     ----------
     wanted
         Key to when it was assessed: which row of a call that was judged several times.
+    columns
+        None for whole rows.
     """
     for fragment in store.open_table("assessments").to_pyarrow_dataset().get_fragments():
         with fragment.filesystem.open_input_file(fragment.path) as source:
             file = pq.ParquetFile(source)
-            paths = ["key", "assessed_at", *columns, *_leaves(file)]
+            paths = None if columns is None else ["key", "assessed_at", *columns, *_leaves(file)]
             for table in _blocks(file.iter_batches(block, columns=paths), wanted.keys(), block):
                 rows = zip(table["key"].to_pylist(), table["assessed_at"].to_pylist(), strict=True)
                 newest = [wanted[key] == at for key, at in rows]
@@ -76,7 +82,7 @@ def answer_blocks(
 def paired_blocks(
     store: Store,
     wanted: Mapping[str, str],
-    columns: Sequence[str],
+    columns: Sequence[str] | None,
     *,
     words: bool = True,
     block: int = BLOCK_CALLS,

@@ -79,7 +79,7 @@ class State:
             self.write()
 
     def write(self) -> None:
-        """Put the state on disk."""
+        """Put the state on disk; whoever calls holds the lock."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         part = self.file.with_suffix(".part")
         whole = {"commit": self.commit, "rows": self.rows}
@@ -131,7 +131,8 @@ def follow(row: Row, part: int, state: State, until: float) -> None:
         clock.cancel()
         if process.wait() not in (0, 143):
             mine["wrong"].append(f"the row's process ended with {process.returncode}")
-    state.write()
+    with state.lock:
+        state.write()
 
 
 def _listen(row: Row, part: int, state: State, process: subprocess.Popen[str]) -> None:
