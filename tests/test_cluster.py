@@ -25,17 +25,17 @@ NODE_KILLED = """
 
     cluster = Cluster()
 
-    def node(cpus):  # Ray gives a node 30 s to come up, which a busy machine may not have
+    def node(cpus, **more):  # Ray gives a node 30 s to come up, which a busy machine may not have
         for _ in range(3):
             try:
-                return cluster.add_node(num_cpus=cpus)
+                return cluster.add_node(num_cpus=cpus, **more)
             except Exception as error:
                 if "timed out" not in str(error):
                     raise
         print("no node came up", flush=True)
         raise SystemExit
 
-    node(0)
+    node(0, include_dashboard=False)
     nodes = [node(1) for _ in range(2)]
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
 

@@ -212,12 +212,15 @@ def _join(ray: Any, address: str | None) -> None:
     """Connect to the cluster at `address`, or start one here; a dead address is told quickly."""
     hint = "start one with `ray start --head`, or give no --ray-address to use this machine alone"
     address = address or "local"
+    options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     try:
         if address == "auto":
             address = _running_here()
         elif address != "local":
             _reach(address)
-        ray.init(address=address, log_to_driver=False, configure_logging=False)
+        else:
+            options["include_dashboard"] = False  # seconds to start, for a cluster of one run
+        ray.init(address=address, **options)
     except Exception as error:  # of many classes: Ray raises the bare one when a start takes 30 s
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise SettingsError(f"Ray cluster {address!r}: {reason[0]}", hint=hint) from None

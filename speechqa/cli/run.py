@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,57 +21,68 @@ LISTED = 20
 """Passed-over files and unused rows printed at most; all are in the run's account."""
 
 
+Inputs = Annotated[
+    list[str], typer.Argument(metavar="INPUT...", help="Recordings, folders of them, or globs.")
+]
+Model = Annotated[
+    str | None, typer.Option(help="Model name or folder.", show_default="the shipped small model")
+]
+Language = Annotated[str | None, typer.Option(help="auto, en, zh, ...", show_default="auto")]
+Metadata = Annotated[
+    str | None, typer.Option(help="CSV with agent, start time, queue per call.", metavar="CSV")
+]
+NamePattern = Annotated[
+    str | None, typer.Option(help="Regex with named groups for file names.", metavar="REGEX")
+]
+Segments = Annotated[
+    str | None, typer.Option(help="Who speaks when, for one-channel recordings (RTTM, JSON).")
+]
+AgentChannel = Annotated[
+    str | None, typer.Option(help="left, right or auto (by who greets).", show_default="left")
+]
+Vad = Annotated[str | None, typer.Option(help="webrtc, silero or auto.", show_default="auto")]
+Device = Annotated[str | None, typer.Option(help="cpu or cuda.", show_default="auto")]
+Workers = Annotated[
+    int | None, typer.Option(help="Worker processes.", show_default="one per core", min=1)
+]
+Executor = Annotated[str | None, typer.Option(help="local or ray.", show_default="local")]
+RayAddress = Annotated[
+    str | None, typer.Option(help="Ray cluster to use.", show_default="one on this machine")
+]
+NoText = Annotated[
+    bool, typer.Option("--no-text", help="Keep measures, hits and scores, but no words.")
+]
+Log = Annotated[
+    Path | None,
+    typer.Option(help="Add the run's events, one JSON object per line.", metavar="FILE"),
+]
+Metrics = Annotated[
+    Path | None, typer.Option(help="Write Prometheus metrics at the end.", metavar="FILE")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done, and how long it takes.")
+]
+
+
 def run(
-    inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="Recordings, folders of them, or globs.")
-    ],
+    inputs: Inputs,
     store: StoreOption = None,
-    model: Annotated[
-        str | None,
-        typer.Option(help="Model name or folder.", show_default="the shipped small model"),
-    ] = None,
-    language: Annotated[
-        str | None, typer.Option(help="auto, en, zh, ...", show_default="auto")
-    ] = None,
+    model: Model = None,
+    language: Language = None,
     rulebook: RulebookOption = None,
-    metadata: Annotated[
-        str | None, typer.Option(help="CSV with agent, start time, queue per call.", metavar="CSV")
-    ] = None,
-    name_pattern: Annotated[
-        str | None, typer.Option(help="Regex with named groups for file names.", metavar="REGEX")
-    ] = None,
-    segments: Annotated[
-        str | None, typer.Option(help="Who speaks when, for one-channel recordings (RTTM, JSON).")
-    ] = None,
-    agent_channel: Annotated[
-        str | None, typer.Option(help="left, right or auto (by who greets).", show_default="left")
-    ] = None,
-    vad: Annotated[
-        str | None, typer.Option(help="webrtc, silero or auto.", show_default="auto")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda.", show_default="auto")] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Worker processes.", show_default="one per core", min=1)
-    ] = None,
-    executor: Annotated[
-        str | None, typer.Option(help="local or ray.", show_default="local")
-    ] = None,
-    ray_address: Annotated[
-        str | None, typer.Option(help="Ray cluster to use.", show_default="one on this machine")
-    ] = None,
-    no_text: Annotated[
-        bool, typer.Option("--no-text", help="Keep measures, hits and scores, but no words.")
-    ] = False,
-    log: Annotated[
-        Path | None,
-        typer.Option(help="Add the run's events, one JSON object per line.", metavar="FILE"),
-    ] = None,
-    metrics: Annotated[
-        Path | None, typer.Option(help="Write Prometheus metrics at the end.", metavar="FILE")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and how long it takes.")
-    ] = False,
+    metadata: Metadata = None,
+    name_pattern: NamePattern = None,
+    segments: Segments = None,
+    agent_channel: AgentChannel = None,
+    vad: Vad = None,
+    device: Device = None,
+    workers: Workers = None,
+    executor: Executor = None,
+    ray_address: RayAddress = None,
+    no_text: NoText = False,
+    log: Log = None,
+    metrics: Metrics = None,
+    dry_run: DryRun = False,
     as_json: JsonOption = False,
 ) -> None:
     """Process recordings: decode, transcribe, measure, judge, store.
@@ -83,8 +95,7 @@ def run(
 
       speechqa run "in/2025-02-*/*.wav" --metadata calls.csv --model ~/models/large-v3
     """
-    from speechqa.batch.lock import refuse_if_held
-    from speechqa.settings import AsrSettings, load_settings
+    from speechqa.settings import load_settings
 
     settings = load_settings(
         store={"path": store},
@@ -99,21 +110,50 @@ def run(
         },
         privacy={"keep_text": False if no_text else None},
     )
-    if not dry_run and "://" not in settings.store.path:
-        refuse_if_held(Path(settings.store.path))
-    # What takes its time to load comes after what may end the command.
+    sources = MetadataSources(metadata, name_pattern, segments)
+    files = Files([log] if log else [], [metrics] if metrics else [])
+    _run(inputs, settings, sources, files, dry_run=dry_run, as_json=as_json)
+
+
+@dataclass(frozen=True)
+class MetadataSources:
+    """What is known of the recordings from elsewhere, as given on the command line."""
+
+    table: str | None
+    name_pattern: str | None
+    segments: str | None
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files that a run writes beside its store."""
+
+    logs: list[Path]
+    metrics: list[Path]
+
+
+def _run(
+    inputs: list[str],
+    settings: Settings,
+    sources: MetadataSources,
+    files: Files,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     from speechqa.batch.run import Run
     from speechqa.discovery import discover
     from speechqa.metadata import MetadataReader
     from speechqa.rulebook import load
+    from speechqa.settings import AsrSettings
     from speechqa.store import open_store
 
     book = load(settings.rules.rulebook, settings.rules)
-    reader = MetadataReader(metadata, name_pattern)
+    reader = MetadataReader(sources.table, sources.name_pattern)
     found = discover(inputs)
-    console = talk()
-    if settings.asr.model == AsrSettings().model:
-        console.print(f"model: {settings.asr.model} (small, for the samples); choose with --model")
+    model = settings.asr.model
+    if model == AsrSettings().model:
+        talk().print(f"model: {model} (small, for the samples); choose with --model")
     if dry_run:
         _dry_run(found.paths, settings, as_json)
         return
@@ -122,10 +162,10 @@ def run(
         rulebook=book,
         store=open_store(settings.store.path, create=True, storage_options=settings.store.options),
         reader=reader,
-        segments=segments,
+        segments=sources.segments,
         passed_over=found.skipped,
-        logs=[log] if log else [],
-        metrics=[metrics] if metrics else [],
+        logs=files.logs,
+        metrics=files.metrics,
     )
     with _progress() as night.progress:
         report = night.over(found.paths)
