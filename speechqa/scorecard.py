@@ -16,6 +16,7 @@ from typing import Any, Literal
 from speechqa.errors import UsageError
 from speechqa.score import pool_points
 from speechqa.store import Store
+from speechqa.store.newest import newest_assessments, with_results
 
 RANKED_FROM = 10
 GroupBy = Literal["agent", "queue", "day"]
@@ -60,9 +61,15 @@ FROM (SELECT {by}, unnest(sections) AS s FROM calls) GROUP BY 1, 2 ORDER BY 1, 2
 """
 _VIOLATIONS = """
 SELECT {by} AS name, v.rule AS rule, count(*) AS calls
-FROM (SELECT {by}, unnest(results) AS v FROM calls) WHERE v.outcome = 'violated'
+FROM (SELECT {by}, unnest(results) AS v FROM calls)
 GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2
 """
+_ASSESSED = (
+    *("points", "potential", "percent", "failed_by", "sections", "results", "silence_ms"),
+    *("live_ms", "silence_agent_ms", "agent_talk_ms", "customer_talk_ms", "agent_units"),
+    *("agent_interruptions", "agent_articulation_rate"),
+)
+"""Columns of ``assessments`` that the queries name."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +149,13 @@ def scorecards(
         "agent": agent,
     }
     with duckdb.connect() as db:
-        db.register("recordings", store.current(_columns_of_recordings()))
-        db.register("assessments", store.assessments())
+        current = store.current(_columns_of_recordings())
+        keys = set(current["key"].to_pylist())
+        judged = newest_assessments(
+            store, keys, _ASSESSED, shrink=with_results(["rule"], outcome="violated")
+        )
+        db.register("recordings", current)
+        db.register("assessments", judged)
         db.execute(f"CREATE TEMP TABLE calls AS {_CALLS}", known)
         groups = _rows(db, _GROUPS.format(by=by))
         sections = _rows(db, _SECTIONS.format(by=by))

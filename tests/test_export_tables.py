@@ -25,6 +25,7 @@ from speechqa.export import WHATS, Choice, blocks, write_table
 from speechqa.export.cells import guarded, unguarded
 from speechqa.export.sheet import MOST_ROWS, Sheet
 from speechqa.store import open_store
+from speechqa.store.newest import newest_assessments, with_results
 from tests.web_store import TALK, book, made_call, make_store
 
 SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"
@@ -322,6 +323,33 @@ def test_a_call_judged_twice_appears_once_with_the_newest_judgement(tmp_path):
         > 0
     )
     assert {row["rule"] for row in rows_of(store, "hits")} <= {r.id for r in other.call_rules}
+
+
+def test_blocks_read_in_several_goes_are_those_read_in_one(store, monkeypatch):
+    """Also a call without an assessment keeps its row, in its place."""
+    for what in ("calls", "hits", "words"):
+        whole = list(blocks(store, what, Choice(), text=True))
+        monkeypatch.setattr("speechqa.export.joining.AT_ONCE", 3)
+        parts = list(blocks(store, what, Choice(), text=True))
+        monkeypatch.undo()
+        assert len(parts) > len(whole)
+        assert pyarrow.concat_tables(parts).to_pylist() == pyarrow.concat_tables(whole).to_pylist()
+    keys = pyarrow.concat_tables(list(blocks(store, "calls", Choice(), text=True)))["key"]
+    assert len(keys) == 14
+
+
+def test_only_what_is_asked_of_the_newest_answers_is_kept(store):
+    keys = set(store.current(["key"])["key"].to_pylist())
+    whole = {row["key"]: row["results"] for row in store.assessments().to_pylist()}
+    lean = newest_assessments(
+        store, keys, ["results"], shrink=with_results(["rule"], outcome="violated")
+    )
+    assert lean.column_names == ["key", "assessed_at", "results"]
+    assert {row["key"]: row["results"] for row in lean.to_pylist()} == {
+        key: [{"rule": one["rule"]} for one in answers if one["outcome"] == "violated"]
+        for key, answers in whole.items()
+    }
+    assert newest_assessments(store, set(), ["results"]).num_rows == 0
 
 
 def test_filters_choose_as_the_other_commands_do(store):

@@ -1,8 +1,8 @@
 """The five tables of an export: calls, events, hits, words, scorecards; a block at a time.
 
 The same columns in every format, flat, with the store's names. A figure that was not made is
-null, and ``unmeasured`` says why. Rows come in order of start of the call. Blocks are `BLOCK_CALLS`
-calls, so that memory stays flat over a hundred thousand calls.
+null, and ``unmeasured`` says why. Rows come in order of start of the call, and memory stays flat
+over a hundred thousand calls (`speechqa.export.joining`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 
 from speechqa.errors import UsageError
 from speechqa.export.choice import RECORDED, Choice, chosen
+from speechqa.export.joining import joined
 from speechqa.pipeline.textless import NOT_KEPT
 from speechqa.scorecard import Card, GroupBy, scorecards
-from speechqa.store import BLOCK_CALLS, Store
+from speechqa.store import Store
 from speechqa.store.assessments import CALL_MEASURES, PARTY_MEASURES
 
 What = Literal["calls", "events", "hits", "words", "scorecards"]
@@ -198,29 +199,6 @@ def _card(card: Card, by: str, sections: Sequence[str]) -> dict[str, Any]:
 
 
 _OTHERWISE = {"name", "percent", "low", "high", "languages", "sections", "violations"}
-
-
-def joined(store: Store, table: str, columns: Sequence[str], calls: pa.Table) -> Iterator[pa.Table]:
-    """Yield the chosen calls, in their order, with columns of `table`; null where it has none."""
-    import duckdb
-
-    # A call judged again has several rows: the newest counts, as in `Store.assessments`.
-    newest = (
-        ""
-        if table == "recordings"
-        else "QUALIFY row_number() OVER (PARTITION BY c.key ORDER BY r.assessed_at DESC) = 1"
-    )
-    named = ", ".join(f"r.{column}" for column in columns)
-    places = calls.append_column("place", pa.array(range(calls.num_rows), pa.int64()))
-    with duckdb.connect() as db:
-        db.register("chosen", places)
-        db.register("stored", store.open_table(table).to_pyarrow_dataset())
-        found = db.sql(
-            f"SELECT c.*, {named} FROM chosen c LEFT JOIN stored r ON c.key = r.key {newest} "
-            "ORDER BY c.place"
-        )
-        for batch in found.to_arrow_reader(BLOCK_CALLS):
-            yield pa.Table.from_batches([batch])
 
 
 def _events(part: pa.Table, text: bool) -> pa.Table:
