@@ -5,7 +5,7 @@ intervals), judged by the shipped standard, and times what `speechqa assess --di
 several changes of the rulebook, and `speechqa assess` of calls that nobody has judged::
 
     python -m benchmarks.reassess --calls 100000
-    python -m benchmarks.reassess --calls 10000 --only everything,judge
+    python -m benchmarks.reassess --calls 10000 --only forbidden,everything,assess,judge
 
 `--distinct` calls are different from each other; the others are copies under other keys, agents
 and paths, since making and judging so many anew takes longer than everything that is timed. Memory
@@ -135,11 +135,12 @@ def with_rule(book: Rulebook, rule_id: str, change: Callable[[dict[str, Any]], o
     return Rulebook(RulebookForm.model_validate(data))
 
 
-def everywhere(book: Rulebook) -> Rulebook:
-    """Return the rulebook with every call rule changed a little."""
+def everywhere(book: Rulebook, *, kind: str | None = None) -> Rulebook:
+    """Return the rulebook with every call rule, or every one of a kind, changed a little."""
     data = book.form.model_dump(mode="json", by_alias=True, exclude_none=True)
     for rule in data["rules"]:
-        rule["least_confidence"] = 0.31
+        if kind in (None, rule["kind"]):
+            rule["least_confidence"] = 0.31
     return Rulebook(RulebookForm.model_validate(data))
 
 
@@ -175,6 +176,10 @@ CHANGES: Mapping[str, tuple[str, Callable[[Rulebook], Rulebook]]] = {
     "weight": (
         "a weight changes: every score is made again",
         lambda book: with_rule(book, "neg-cant", lambda rule: rule.update(weight=7)),
+    ),
+    "forbidden": (
+        "every forbidden rule changed",
+        lambda book: everywhere(book, kind="forbidden"),
     ),
     "everything": ("every rule changed", everywhere),
 }
@@ -228,8 +233,8 @@ def main() -> None:
         )
         for name in options.only.split(","):
             before, start = spent(), time.monotonic()
-            if name == "judge":
-                text, more = _judge(store, book, options)
+            if name in ("assess", "judge"):
+                text, more = (_assess if name == "assess" else _judge)(store, book, options)
             else:
                 text, change = CHANGES[name]
                 found: Differences = differences(
@@ -239,10 +244,17 @@ def main() -> None:
             row(text, options.calls, time.monotonic() - start, spent() - before, more)
 
 
+def _assess(store: Store, book: Rulebook, options: Any) -> tuple[str, str]:
+    """Judge all calls by a rulebook in which one phrase is new and store that, as `assess` does."""
+    changed = CHANGES["phrase"][1](book)
+    tally = judge_missing(store, changed, TimingSettings(), workers=options.workers)
+    return "speechqa assess: the same phrase, and stored", f"{tally.count} calls judged"
+
+
 def _judge(store: Store, book: Rulebook, options: Any) -> tuple[str, str]:
     """Judge all calls by another rulebook and store that, as `speechqa assess` does."""
     tally = judge_missing(store, everywhere(book), TimingSettings(), workers=options.workers)
-    return "speechqa assess: every rule judged, and stored", f"{tally.count} calls judged"
+    return "speechqa assess: every rule changed, judged and stored", f"{tally.count} calls judged"
 
 
 if __name__ == "__main__":
