@@ -456,6 +456,17 @@ def test_rules_and_definitions_are_told_in_the_readers_language(boss):
     )
 
 
+def test_the_night_page_accounts_as_the_command_does(app_and_access, place, boss):
+    from speechqa.store.integrity import integrity
+    from speechqa.web.pages import Pages
+
+    desk = app_and_access[0].state.desk
+    known = Pages(desk)._account(desk.archive.renew())
+    assert known == integrity(desk.archive.store)
+    assert known.troubled
+    assert "the worker died twice" in boss.get("/night").text
+
+
 def test_a_new_call_appears_without_a_restart(tmp_path):
     from speechqa.web.snapshot import Archive
 

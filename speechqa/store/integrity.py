@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -66,10 +67,26 @@ def integrity(store: Store) -> Integrity:
         "duration_ms",
     ]
     rows = store.current(columns).to_pylist()
+    judged = set(store.assessments(columns=["key"])["key"].to_pylist())
+    return account(rows, sum(row["key"] in judged for row in rows), last_run(store))
+
+
+def account(
+    rows: Sequence[Mapping[str, Any]], assessed: int, last: dict[str, Any] | None
+) -> Integrity:
+    """Account for recordings that were read already.
+
+    Parameters
+    ----------
+    rows
+        Current rows of ``recordings``, with the columns that `integrity` reads but ``key``.
+    assessed
+        How many of them have an assessment.
+    last
+        The newest run's account.
+    """
     counts = Counter(row["status"] for row in rows)
     measured = [row for row in rows if row["status"] in ("scored", "damaged")]
-    judged = set(store.assessments(columns=["key"])["key"].to_pylist())
-    last = _last_run(store)
     stored = {path for row in rows for path in (row["path"], *(row["also_at"] or ()))}
     pending = tuple(p for p in (last or {}).get("pending", ()) if p not in stored)
     troubled = tuple(
@@ -80,7 +97,7 @@ def integrity(store: Store) -> Integrity:
     return Integrity(
         found=len(rows) + len(pending),
         counts={name: counts[name] for name in STATUSES} | {"pending": len(pending)},
-        assessed=sum(row["key"] in judged for row in rows),
+        assessed=assessed,
         grades=dict(sorted(Counter(row["grade"] for row in measured).items())),
         audio_ms=sum(row["duration_ms"] for row in measured),
         pending=pending,
@@ -89,7 +106,8 @@ def integrity(store: Store) -> Integrity:
     )
 
 
-def _last_run(store: Store) -> dict[str, Any] | None:
+def last_run(store: Store) -> dict[str, Any] | None:
+    """Return the newest run's account, if the store is local and keeps one."""
     if store.local is None or not (store.local / "runs").is_dir():
         return None
     files = sorted((store.local / "runs").glob("*.json"))

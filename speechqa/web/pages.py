@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from speechqa.scorecard import NOBODY, RANKED_FROM
-from speechqa.store.integrity import Integrity, integrity
+from speechqa.store.integrity import Integrity, account, last_run
 from speechqa.web import draw, figures, languages
 from speechqa.web.desk import Desk, listed
 from speechqa.web.moments import Moment, candidates, moments
@@ -22,6 +22,7 @@ from speechqa.web.sums import Mask, Sums
 from speechqa.web.views import View, agent_url, choice_of, person_of, supervisor
 
 NIGHT = "night"
+ACCOUNTED = ("path", "also_at", "status", "reason_code", "reason", "grade", "duration_ms")
 SHOWN_CALLS = 300
 SHOWN_DAYS = 31
 SHOWN_ATTENTION = 8
@@ -162,10 +163,9 @@ class Pages:
 
     def _read(self, picture: Snapshot, old: Snapshot | None) -> None:
         """Read the words and hits of new calls, so that neither search nor moments wait."""
+        del old
         self._searcher.read(picture.calls)
         self._desk.archive.read_hits(picture.calls)
-        if old is not None and NIGHT in old.kept:
-            self._integrity(picture)
 
     def warm(self) -> None:
         """Make what the first visitors would wait for."""
@@ -188,7 +188,14 @@ class Pages:
         return self._desk.page(request, "night.html", report=report, by_path=by_path)
 
     def _integrity(self, picture: Snapshot) -> Integrity:
-        return self._desk.kept(picture, NIGHT, lambda: integrity(self._desk.archive.store))
+        return self._desk.kept(picture, NIGHT, lambda: self._account(picture))
+
+    def _account(self, picture: Snapshot) -> Integrity:
+        """Return what `integrity` reads of the store, from what the picture holds already."""
+        calls = sorted(picture.calls, key=lambda call: (call.recorded.path, call.recorded.key))
+        rows = [{name: getattr(call.recorded, name) for name in ACCOUNTED} for call in calls]
+        assessed = int(picture.columns.is_judged.sum())
+        return account(rows, assessed, last_run(self._desk.archive.store))
 
     def search(self, request: Request) -> Response:
         """Find words over all transcripts."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 RECORDING_COLUMNS = [
     *("key", "call_id", "path", "audio_sha256", "processed_at", "status", "reason_code"),
-    *("reason", "agent_id", "queue", "started_at", "language", "grade", "duration_ms"),
+    *("reason", "agent_id", "queue", "started_at", "language", "grade", "duration_ms", "also_at"),
 ]
 ASSESSMENT_COLUMNS = [
     *("key", "assessed_at", "percent", "raw_percent", "points", "potential", "coverage"),
@@ -40,6 +40,7 @@ class Recorded:
     grade: str
     duration_ms: int
     place: int
+    also_at: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
