@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -354,6 +355,32 @@ def test_what_needs_attention_is_listed_with_agent_and_rule(boss):
     assert "the worker died twice" in boss.get("/attention/quarantined").text
     assert boss.get("/attention/critical?queue=sales").text.count("<tr>") == 1  # its head only
     assert boss.get("/attention/anything").status_code == 404
+
+
+def test_fragile_verdicts_stand_first_until_somebody_has_judged_them(tmp_path):
+    """Also on a call that fails by another rule, in the team's list and among the findings."""
+    from speechqa.store.assessments import assessments_table
+    from speechqa.web.call_page import findings
+    from speechqa.web.figures import attention
+    from speechqa.web.snapshot import Archive
+
+    store = make_store(tmp_path, [made_call(1)])
+    judged = store.assessment_of(KEY)
+    minor = [r for r in judged.results if (r["outcome"], r["severity"]) == ("violated", "minor")]
+    wavering = {minor[-1]["rule"]}
+    results = [r | {"fragile": r["rule"] in wavering} for r in judged.results]
+    judged = replace(judged, results=results, assessment="later")
+    assert judged.score["failed_by"]
+    store.commit_assessments(assessments_table([judged]))
+    picture = Archive(store).snapshot()
+    groups = attention(picture.calls, {})
+    assert list(groups) == ["fragile", "critical", "quarantined"]
+    assert [len(group) for group in groups.values()] == [1, 1, 0]
+    assert findings(judged, ())[0]["rule"] in wavering
+    assert findings(judged, ())[1]["severity"] == "critical"
+    seen = {"rule": next(iter(wavering)), "start_ms": None, "verdict": "confirm", "blind": False}
+    assert attention(picture.calls, {KEY: [seen | {"blind": True}]})["fragile"]
+    assert attention(picture.calls, {KEY: [seen]})["fragile"] == []
 
 
 def test_filters_choose_calls_and_say_so_when_none_fits(boss):

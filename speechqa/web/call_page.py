@@ -107,7 +107,10 @@ def call_parts(desk: Desk, call: Listed) -> dict[str, Any]:
 
 
 def findings(judged: Assessment, reviews: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return what speaks against the call, gravest first: rule, hit, verdict, reviews."""
+    """Return what speaks against the call: rule, hit, verdict, reviews.
+
+    What is fragile stands first, since it needs a person; then the gravest.
+    """
     stands = verdicts.standing(reviews)
     made = [
         _finding(judged, result, place, stands, reviews)
@@ -115,7 +118,13 @@ def findings(judged: Assessment, reviews: Sequence[Mapping[str, Any]]) -> list[d
         if result["outcome"] == "violated"
         for place in verdicts.findings(judged, result["rule"])
     ]
-    made.sort(key=lambda one: (GRAVITY.get(one["severity"], 3), one["start_ms"] or 0))
+    made.sort(
+        key=lambda one: (
+            not one["fragile"],
+            GRAVITY.get(one["severity"], 3),
+            one["start_ms"] or 0,
+        )
+    )
     return made
 
 

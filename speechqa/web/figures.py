@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from speechqa.scorecard import NOBODY, RANKED_FROM
 from speechqa.web.rows import Listed
+from speechqa.web.verdicts import standing
 
 Corrected = Mapping[str, tuple[float, float]]
 """Call key to points and potential with people's verdicts, for calls that these change."""
@@ -107,14 +109,23 @@ def _is_ranked(card: Card) -> bool:
     return card.percent is not None and card.judged >= RANKED_FROM and card.name != NOBODY
 
 
-def attention(calls: Iterable[Listed]) -> dict[str, list[Listed]]:
-    """Return the calls that a person should look at first, newest first, by why."""
-    groups: dict[str, list[Listed]] = {"critical": [], "fragile": [], "quarantined": []}
+def attention(
+    calls: Iterable[Listed], reviews: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> dict[str, list[Listed]]:
+    """Return the calls that a person should look at first, newest first, by why.
+
+    What hangs by a hair stands first, until somebody has confirmed or overturned it; a call may
+    have such a verdict and fail by another.
+    """
+    groups: dict[str, list[Listed]] = {"fragile": [], "critical": [], "quarantined": []}
     for call in calls:
         if call.recorded.status not in ("scored", "damaged"):
             groups["quarantined"].append(call)
-        elif call.judged is not None and call.judged.failed_by:
+        if call.judged is None:
+            continue
+        if call.judged.failed_by:
             groups["critical"].append(call)
-        elif call.judged is not None and call.judged.fragile:
+        seen = {rule for rule, _ in standing(reviews.get(call.recorded.key, ()))}
+        if not seen.issuperset(call.judged.fragile):
             groups["fragile"].append(call)
     return groups

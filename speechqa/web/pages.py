@@ -27,15 +27,15 @@ SHOWN_CALLS = 300
 SHOWN_DAYS = 31
 SHOWN_ATTENTION = 8
 ATTENTION = {
-    "critical": (
-        "Critical violations",
-        "◆",
-        "Confirmed violations of a critical rule: they fail the call.",
-    ),
     "fragile": (
         "Fragile verdicts",
         "≈",
         "A hair's breadth would change these answers: listen before you judge.",
+    ),
+    "critical": (
+        "Critical violations",
+        "◆",
+        "Confirmed violations of a critical rule: they fail the call.",
     ),
     "quarantined": (
         "Not scored",
@@ -89,7 +89,7 @@ class Pages:
             "found": int(mask.sum()),
             "heat": {day: heat[day] for day in list(heat)[-SHOWN_DAYS:]},
             "whole": self._desk.sums(picture).card("", mask),
-            "attention": figures.attention(listed(picture, mask)),
+            "attention": figures.attention(listed(picture, mask), picture.reviews),
             "kinds": ATTENTION,
         }
 
@@ -99,7 +99,7 @@ class Pages:
         if kind not in ATTENTION:
             raise HTTPException(404)
         picture, choice = self._desk.archive.snapshot(), choice_of(request)
-        calls = figures.attention(self._desk.chosen(picture, choice))[kind]
+        calls = figures.attention(self._desk.chosen(picture, choice), picture.reviews)[kind]
         title, _, help_ = ATTENTION[kind]
         self._desk.log.note(person, "view", f"attention {kind}")
         return self._desk.page(
