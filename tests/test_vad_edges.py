@@ -51,6 +51,30 @@ def test_a_weak_fricative_in_noise_belongs_to_its_word(before):
     assert np.abs(found[0] - [2000, 3320]).max() <= 50
 
 
+@pytest.mark.parametrize(("level", "belongs"), [(0.008, True), (0.0015, False)])
+def test_only_what_is_no_more_than_35_db_under_the_voice_is_a_weak_sound(level, belongs):
+    said = np.concatenate([quiet(1), voiced(1), hiss(150, level=level), quiet(1)])
+    moved = []
+    for seed in range(10):
+        channel = look(line(said, noise=0.0024, seed=seed), WEBRTC)
+        clear_db = clearance_db(channel, WEBRTC)
+        assert 35 < clear_db < 40
+        moved.append(widened(channel, np.array([[100, 201]]), clear_db)[0, 1] - 201)
+    assert (np.median(moved) >= 10) == belongs
+
+
+def test_noise_30_db_under_the_voice_does_not_push_the_edges_outwards():
+    starts, ends = [], []
+    for offset in range(0, 80, 4):
+        gap = quiet(1)[offset:]
+        said = np.concatenate([gap, voiced(1.5, seed=offset), quiet(1)])
+        found = speech(line(said, noise=0.0026, seed=offset), RATE, WEBRTC)
+        starts.append(found[0, 0] - len(gap) / 8)
+        ends.append(found[-1, 1] - len(gap) / 8 - 1500)
+    assert abs(np.mean(starts)) <= 6
+    assert abs(np.mean(ends)) <= 6
+
+
 def test_noise_beside_speech_is_hardly_ever_taken_for_a_weak_sound():
     moved = []
     for seed in range(40):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from speechqa.settings import VadSettings
 from speechqa.vad.channel import Channel
-from speechqa.vad.edges import clearance_db, own_level_db, reach_frames, sharpened, widened
+from speechqa.vad.edges import own_level_db, reach_frames, sharpened, widened
 from speechqa.vad.frames import FloatArray, IntervalArray, bridge, fill, hysteresis, runs
 from speechqa.vad.music import musicality
 from speechqa.vad.tones import tone_spans
@@ -47,13 +47,14 @@ class Verdict:
     suspicious: NDArray[np.bool_]
 
 
-def decide(channel: Channel, spans: IntervalArray, settings: VadSettings) -> Verdict:
-    """Return which of the `candidates` of `channel` are speech."""
+def decide(
+    channel: Channel, spans: IntervalArray, clear_db: float, settings: VadSettings
+) -> Verdict:
+    """Return which of the `candidates` of `channel` are speech, in noise `clear_db` below it."""
     spans = spans[_sounds_like_speech(channel, spans, settings)]
     if not len(spans):
         return Verdict(spans, np.zeros(0, dtype=bool))
     verdict = _without_music(channel, spans)
-    clear_db = clearance_db(channel, settings)
     wide = widened(channel, verdict.speech, clear_db)
     speech = bridge(wide, reach_frames(clear_db, settings))
     inside = np.searchsorted(speech[:, 0], verdict.speech[:, 0], side="right") - 1

@@ -9,7 +9,7 @@ from speechqa.settings import VadSettings
 from speechqa.vad import leak, silero
 from speechqa.vad.channel import Channel, look
 from speechqa.vad.decide import candidates, decide
-from speechqa.vad.edges import in_ms
+from speechqa.vad.edges import clearance_db, in_ms
 from speechqa.vad.frames import (
     FRAME,
     RATE_HZ,
@@ -99,12 +99,18 @@ def _talkspurts(samples: FloatArray, rate_hz: int, settings: VadSettings) -> lis
     maybe = [candidates(channel, settings) for channel in seen]
     if len(seen) == 2:
         seen, maybe = _without_leak(seen, maybe, settings)
-    found = [_spans(*one, settings) for one in zip(seen, maybe, strict=True)]
-    return [tidy(in_ms(spans, duration_ms), settings) for spans in found]
+    talkspurts = []
+    for channel, spans in zip(seen, maybe, strict=True):
+        clear_db = clearance_db(channel, settings)
+        kept = _spans(channel, spans, clear_db, settings)
+        talkspurts.append(tidy(in_ms(kept, duration_ms, clear_db), settings))
+    return talkspurts
 
 
-def _spans(channel: Channel, maybe: IntervalArray, settings: VadSettings) -> IntervalArray:
-    verdict = decide(channel, maybe, settings)
+def _spans(
+    channel: Channel, maybe: IntervalArray, clear_db: float, settings: VadSettings
+) -> IntervalArray:
+    verdict = decide(channel, maybe, clear_db, settings)
     if settings.detector != "auto" or not np.any(verdict.suspicious):
         return verdict.speech
     doubted = verdict.speech[verdict.suspicious]
