@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from speechqa.cli.options import JsonOption, RulebookOption, StoreOption, clock, page, print_json
+from speechqa.cli.options import JsonOption, RulebookOption, StoreOption, page, print_json
+from speechqa.readable import clock
 
 if TYPE_CHECKING:
     from speechqa.pipeline import Assessment, CallFacts

@@ -57,17 +57,3 @@ def page() -> Console:
     from rich.console import Console
 
     return Console(highlight=False)
-
-
-def clock(ms: int | None) -> str:
-    """Return a time as minutes, seconds and tenths.
-
-    Examples
-    --------
-    >>> clock(83_456), clock(0), clock(None)
-    ('1:23.5', '0:00.0', '-')
-    """
-    if ms is None:
-        return "-"
-    tenths = round(ms / 100)
-    return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"

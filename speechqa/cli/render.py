@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from speechqa.cli.options import JsonOption, clock, page, print_json, talk
+from speechqa.cli.options import JsonOption, page, print_json, talk
+from speechqa.readable import clock
 
 
 def render(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from speechqa.cli.options import JsonOption, StoreOption, clock, page, print_json, stored
+from speechqa.cli.options import JsonOption, StoreOption, page, print_json, stored
+from speechqa.readable import clock, good_range, value_text, within
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -143,59 +144,15 @@ def measures_table(measures: Mapping[str, Any], *, language: str | None) -> Rend
     for name, one in MEASURES.items():
         good = good_range(one.good, one.unit)
         if one.per_party and name in measures["agent"]:
-            cells = [value_text(measures[p][name], one.unit) for p in ("agent", "customer")]
+            values = (measures[party][name] for party in ("agent", "customer"))
+            cells = [value_text(value, one.unit, named=False) for value in values]
             parties.add_row(name.removesuffix("_ms"), *cells, good)
         elif name in measures:
             value = measures[name]
-            text = value_text(value, one.unit)
+            text = value_text(value, one.unit, named=False)
             style = "" if within(value, one.good) else "[yellow]"
             shared.add_row(name.removesuffix("_ms"), style + text, good)
     return Columns([shared, parties], padding=(0, 4))
-
-
-def value_text(value: float | None, unit: str) -> str:
-    """Return a measure's value as a person reads it.
-
-    Examples
-    --------
-    >>> value_text(83_456, "ms"), value_text(0.25, "share"), value_text(None, "ms")
-    ('1:23.5', '25.0 %', '-')
-    """
-    if value is None:
-        return "-"
-    if unit == "ms":
-        if abs(value) < 10_000:
-            return f"{value / 1000:.2f} s"
-        return clock(int(value))
-    if unit == "share":
-        return f"{value:.1%}".replace("%", " %")
-    return f"{value:.0f}" if float(value).is_integer() else f"{value:.1f}"
-
-
-def good_range(good: tuple[float | None, float | None], unit: str) -> str:
-    """Return a good range in words; empty where there is none.
-
-    Examples
-    --------
-    >>> good_range((None, 0.2), "share"), good_range((100, 190), "units/min")
-    ('up to 20.0 %', '100 to 190')
-    """
-    low, high = good
-    if low is None and high is None:
-        return ""
-    if low is None or (low == 0 and high is not None):
-        return f"up to {value_text(high, unit)}"
-    if high is None:
-        return f"from {value_text(low, unit)}"
-    return f"{value_text(low, unit)} to {value_text(high, unit)}"
-
-
-def within(value: float | None, good: tuple[float | None, float | None]) -> bool:
-    """Whether a value is in its good range; a value that was not made is not outside it."""
-    low, high = good
-    if value is None:
-        return True
-    return (low is None or value >= low) and (high is None or value <= high)
 
 
 def _hits(judged: Assessment) -> Iterator[RenderableType]:

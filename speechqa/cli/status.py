@@ -10,11 +10,11 @@ from speechqa.cli.options import (
     JsonOption,
     RulebookOption,
     StoreOption,
-    clock,
     page,
     print_json,
     stored,
 )
+from speechqa.readable import clock
 
 if TYPE_CHECKING:
     from speechqa.settings import Settings

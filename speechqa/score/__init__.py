@@ -2,9 +2,7 @@
 
 from speechqa.score.call import CONFIRMED, LEAST_COVERAGE, Score, form_weights, score_call
 from speechqa.score.lines import Line
-from speechqa.score.pooled import Pooled, pool, pool_points
-from speechqa.score.pooled import _student_t as _student_t  # the pages pool in one sweep
-from speechqa.score.pooled import _wilson as _wilson
+from speechqa.score.pooled import Pooled, pool, pool_points, student_t, wilson
 
 __all__ = [
     "CONFIRMED",
@@ -16,4 +14,6 @@ __all__ = [
     "pool",
     "pool_points",
     "score_call",
+    "student_t",
+    "wilson",
 ]

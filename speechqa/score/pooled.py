@@ -73,15 +73,22 @@ def pool_points(points: Sequence[float], potential: Sequence[float]) -> Pooled:
     residuals = math.fsum((p - ratio * w) ** 2 for p, w in zip(points, potential, strict=True))
     spread = math.sqrt(n / (n - 1) * residuals) / total
     if spread < 1e-9:
-        low, high = _wilson(ratio, n)
+        low, high = wilson(ratio, n)
     else:
-        reach = _student_t(n - 1) * spread
+        reach = student_t(n - 1) * spread
         low, high = ratio - reach, ratio + reach
     low, high = max(0.0, low), min(1.0, high)
     return Pooled(n, top, total, percent, round(100 * low, 4), round(100 * high, 4))
 
 
-def _wilson(share: float, n: int) -> tuple[float, float]:
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share seen on `n` (Wilson 1927).
+
+    Examples
+    --------
+    >>> [round(end, 2) for end in wilson(0.8, 10)]
+    [0.49, 0.94]
+    """
     centre = share + _Z**2 / (2 * n)
     reach = _Z * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n * n))
     scale = 1 + _Z**2 / n
@@ -91,8 +98,14 @@ def _wilson(share: float, n: int) -> tuple[float, float]:
 _T = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
 
 
-def _student_t(freedom: int) -> float:
-    """Return the 97.5 % point of Student's t (Abramowitz & Stegun 26.7.5 beyond the table)."""
+def student_t(freedom: int) -> float:
+    """Return the 97.5 % point of Student's t (Abramowitz & Stegun 26.7.5 beyond the table).
+
+    Examples
+    --------
+    >>> student_t(1), round(student_t(100), 3)
+    (12.7062, 1.984)
+    """
     if freedom <= len(_T):
         return _T[freedom - 1]
     z, v = _Z, float(freedom)

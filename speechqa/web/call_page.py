@@ -13,6 +13,7 @@ from starlette.responses import Response
 from speechqa.errors import CallError
 from speechqa.pipeline import Assessment, CallFacts
 from speechqa.pipeline.explain import explain_score
+from speechqa.readable import within
 from speechqa.timing import MEASURES
 from speechqa.transcript import join_words, turns
 from speechqa.web import draw, verdicts
@@ -269,7 +270,7 @@ def measure_rows(measures: Mapping[str, Any]) -> list[dict[str, Any]]:
                     {
                         "name": full,
                         "value": value,
-                        "outside": _outside(value, one.good),
+                        "outside": not within(value, one.good),
                         "reason": reasons.get(full) or reasons.get(name) or "",
                     }
                     for full, value in values
@@ -277,13 +278,6 @@ def measure_rows(measures: Mapping[str, Any]) -> list[dict[str, Any]]:
             }
         )
     return made
-
-
-def _outside(value: float | None, bounds: tuple[float | None, float | None]) -> bool:
-    low, high = bounds
-    if value is None:
-        return False
-    return (low is not None and value < low) or (high is not None and value > high)
 
 
 def _quotes(judged: Assessment | None) -> dict[str, Mapping[str, Any]]:

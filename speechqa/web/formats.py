@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-DASH = "–"
+from speechqa.readable import DASH, good_range, value_text
 
 
 def percent(value: float | None, decimals: int = 1) -> str:
@@ -68,43 +67,6 @@ def moment(text: str | None) -> str:
     return DASH if not text else text[:16].replace("T", " ")
 
 
-def measured(value: Any, unit: str) -> str:
-    """Return a measure with its unit.
-
-    Examples
-    --------
-    >>> measured(1500, "ms"), measured(0.5, "share"), measured(3, "count"), measured(None, "ms")
-    ('1.5 s', '50.0 %', '3', '–')
-    """
-    if value is None:
-        return DASH
-    if unit == "ms":
-        return f"{value / 1000:.1f} s"
-    if unit == "share":
-        return f"{100 * value:.1f} %"
-    if unit in ("count", "units"):
-        return f"{value:,.0f}"
-    return f"{value:,.1f} {unit}"
-
-
-def good(bounds: tuple[float | None, float | None], unit: str) -> str:
-    """Return a good range.
-
-    Examples
-    --------
-    >>> good((None, 3000), "ms"), good((0.4, 0.6), "share"), good((None, None), "ms")
-    ('up to 3.0 s', '40.0 % to 60.0 %', '')
-    """
-    low, high = bounds
-    if low is None and high is None:
-        return ""
-    if low is None or (low == 0 and high is not None):
-        return f"up to {measured(high, unit)}"
-    if high is None:
-        return f"from {measured(low, unit)}"
-    return f"{measured(low, unit)} to {measured(high, unit)}"
-
-
 def heat(value: float | None) -> str:
     """Return the class of a percentage's shade; the figure itself stands beside it.
 
@@ -138,8 +100,8 @@ FILTERS: dict[str, Callable[..., str]] = {
     "number": number,
     "clock": clock,
     "moment": moment,
-    "measured": measured,
-    "good": good,
+    "measured": value_text,
+    "good": good_range,
     "heat": heat,
     "plain": plain,
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from speechqa.score import _student_t, _wilson
+from speechqa.score import student_t, wilson
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -64,7 +64,7 @@ def pool_groups(points: Floats, potential: Floats, group: Codes, count: int) -> 
     low[wide] = ratio[wide] - reach[wide] * spread[wide]
     high[wide] = ratio[wide] + reach[wide] * spread[wide]
     for at in np.flatnonzero(wide & (spread < ALIKE)):
-        low[at], high[at] = _wilson(float(ratio[at]), int(n[at]))
+        low[at], high[at] = wilson(float(ratio[at]), int(n[at]))
     low, high = 100 * np.maximum(0.0, low), 100 * np.minimum(1.0, high)
     return Pools(n, np.round(100 * ratio, 4), np.round(low, 4), np.round(high, 4))
 
@@ -72,4 +72,4 @@ def pool_groups(points: Floats, potential: Floats, group: Codes, count: int) -> 
 def _reach(n: NDArray[np.int64]) -> Floats:
     """Return Student's t for each number of calls, from the definition in `speechqa.score`."""
     sizes, where = np.unique(n, return_inverse=True)
-    return np.array([_student_t(int(size) - 1) if size > 1 else np.nan for size in sizes])[where]
+    return np.array([student_t(int(size) - 1) if size > 1 else np.nan for size in sizes])[where]

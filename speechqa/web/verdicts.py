@@ -20,11 +20,11 @@ import pyarrow as pa
 
 from speechqa.errors import UsageError
 from speechqa.pipeline import Assessment
+from speechqa.score import wilson
 from speechqa.store.reviews import REVIEWS
 
 VERDICTS = ("confirm", "overturn", "comment", "dispute")
 MOST_COMMENT = 2000
-_Z = 1.959964
 Place = tuple[str, int | None]
 """A finding: the rule and where it starts; None for a rule broken by what was not said."""
 
@@ -175,10 +175,8 @@ class Precision:
         n, share = self.confirmed + self.overturned, self.share
         if share is None:
             return None
-        centre = share + _Z**2 / (2 * n)
-        reach = _Z * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n * n))
-        scale = 1 + _Z**2 / n
-        return max(0.0, (centre - reach) / scale), min(1.0, (centre + reach) / scale)
+        low, high = wilson(share, n)
+        return max(0.0, low), min(1.0, high)
 
 
 def precisions(reviews: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Precision]:
