@@ -15,8 +15,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from speechqa.batch import local
 from speechqa.errors import StoreError
 from speechqa.faults import CRASH_AT
 from speechqa.store import open_store
@@ -24,7 +26,7 @@ from speechqa.store.check import check
 from tests.conftest import AUDIO
 from tests.fuzz_audio import starved_s
 from tests.nights import canonical, cut, run_night
-from tests.torture.inline import begun, ended, forked, night_in, warm
+from tests.torture.inline import Inline, begun, ended, forked, night_in, warm
 
 CALLS = 5
 OPTIONS: dict = {"workers": 1, "vad": {"detector": "webrtc"}}
@@ -136,10 +138,14 @@ def kill_one(compared: Compared, number: int, *, length_s: float) -> str:
 
 
 def pair(compared: Compared, number: int) -> str:
-    """Start two runs at once on one store: one works, the other too, or says who holds it."""
+    """Start two runs at once on one store: one works, the other too, or says who holds it.
+
+    Every second pair takes so long that the other cannot wait for its turn.
+    """
     store = compared.base / f"pair-{number}"
     told = [compared.base / f"told-{number}-{side}" for side in "ab"]
-    runs = [begun(_one_of_two(compared, store, file)) for file in told]
+    wait_s = 0.8 * (number % 2)
+    runs = [begun(_one_of_two(compared, store, file, wait_s)) for file in told]
     for run in runs:
         ended(run)
     said = sorted(file.read_text("utf-8") for file in told)
@@ -177,8 +183,9 @@ def length_of_run_s(compared: Compared, *, inline: bool = False) -> float:
     return (time.monotonic() - before) * 1.1
 
 
-def _one_of_two(compared: Compared, store: Path, told: Path) -> Callable[[], object]:
+def _one_of_two(compared: Compared, store: Path, told: Path, wait_s: float) -> Callable[[], object]:
     def run() -> None:
+        local.Workers = partial(Inline, wait_s=wait_s)  # type: ignore[misc,assignment]
         before = time.monotonic() - starved_s("self")
         try:
             run_night([compared.folder], store, **compared.options)

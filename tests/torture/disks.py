@@ -5,6 +5,7 @@ Needs the right to mount a small tmpfs.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -75,23 +76,35 @@ def halves(store: Path) -> list[str]:
     return [f"{f.table} {f.key}: {f.kind} {f.detail}" for f in faults]
 
 
-def fill_up(compared: Compared, disk: Path, *, step_kb: int) -> list[tuple[str, str]]:
-    """Give a run more and more space until it is clean; return what it said each time."""
-    said: list[tuple[str, str]] = []
+ROOMY_KB = 1 << 15
+
+
+def fill_up(compared: Compared, disk: Path, *, step_kb: int) -> Iterator[tuple[str, str]]:
+    """Give runs more and more space until one is clean; yield what each said that was not.
+
+    Each begins with an empty store, so that each fails at a later write; then there is space, and
+    one more run must make the store whole. The clean one's store stays.
+    """
     found = compared.base / "faults"
+    store = disk / "store"
 
     def look() -> None:
-        found.write_text("\n".join(halves(disk / "store")))
+        found.write_text("\n".join(halves(store)))
 
-    for size_kb in range(step_kb, 100 * step_kb, step_kb):
+    for size_kb in range(step_kb, ROOMY_KB, step_kb):
+        shutil.rmtree(store, ignore_errors=True)
         remount(disk, f"size={size_kb}k")
-        told = run_on(compared, disk / "store")
+        told = run_on(compared, store)
         if not told[0]:
-            return said
-        said.append(told)
+            return
         assert forked(look) == 0
         if faults := found.read_text():
             compared.wrong.append(f"after {size_kb} kB: {faults}")
+        remount(disk, f"size={ROOMY_KB}k")
+        again = run_on(compared, store)
+        if again[0] or not same(compared, store):
+            compared.wrong.append(f"after {size_kb} kB, then space: not identical {again[0][:200]}")
+        yield told
     raise AssertionError("never clean")
 
 

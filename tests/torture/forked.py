@@ -91,7 +91,7 @@ def test_an_eio_at_any_write_is_named_and_leaves_nothing_half_done(tmp_path):
 def test_a_full_disk_is_named_and_leaves_nothing_half_done(compared, tmp_path):
     try:
         with small_disk(tmp_path / "disk", kb=8) as disk:
-            said = fill_up(compared, disk, step_kb=96)
+            said = list(fill_up(compared, disk, step_kb=96))
             assert said
             for message, hint in said:
                 assert "No space left on device" in message

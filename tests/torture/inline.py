@@ -11,6 +11,7 @@ import importlib
 import math
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -32,6 +33,7 @@ class Inline:
     patience: Callable[[Any], float]
     memory_bytes: int | None = None
     environment: Callable[[], Any] | None = None
+    wait_s: float = 0.0
     tasks: list[Any] = field(default_factory=list)
     _work: Any = None
 
@@ -49,6 +51,7 @@ class Inline:
 
     def results(self) -> Iterator[Any]:
         task = self.tasks.pop(0)
+        time.sleep(self.wait_s)
         try:
             yield Done(task, self._work(task, lambda _: None))
         except ValueError as error:

@@ -225,7 +225,12 @@ ROWS = (
     ),
     Row("fuzz", "mutants of 20 seeds through the whole of prepare", 100_000, _fuzz, parts=2),
     Row("steps", "kill -9 at every durable step, each once", None, _steps),
-    Row("disk-full", "disk full, 16 kB more each time until a run is clean", None, _full),
+    Row(
+        "disk-full",
+        "disk full, 16 kB later each time until a run is clean",
+        None,
+        _full,
+    ),
     Row("orders", "3 shuffled runs x 1, 2, 4 workers", 9, _orders),
     Row("poison", "recordings, 8 of them poison, two runs and a retry", 200, _poison),
     Row("locks", "lock left by a killed process", 100, _locks),
