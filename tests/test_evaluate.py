@@ -218,6 +218,25 @@ def test_a_missing_recording_does_not_stop_the_others(tmp_path):
     assert "All 1 calls" in result.stdout
 
 
+def test_rttm_of_another_file_name_finds_the_recording_that_its_lines_name(tmp_path):
+    audio = sorted(AUDIO.iterdir())[0]
+    truth = json.loads((TRUTH / f"{audio.stem}.json").read_text(encoding="utf-8"))
+    lines = [
+        f"SPEAKER {audio.stem} 1 {start / 1000:.3f} {(end - start) / 1000:.3f} "
+        f"<NA> <NA> SPEAKER_0{number} <NA> <NA>\n"
+        for number, party in enumerate(("agent", "customer"))
+        for start, end in truth["speech"][party]
+    ]
+    (tmp_path / "diarization-v2.rttm").write_text("".join(lines), encoding="utf-8")
+    told = ["--agent", "SPEAKER_00", "--customer", "SPEAKER_01", "--no-words", "--json"]
+    asked = [str(tmp_path / "diarization-v2.rttm"), "--audio", str(AUDIO), *told]
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == 0
+    pooled = json.loads(result.stdout.splitlines()[-1])
+    assert pooled["calls"] == 1
+    assert pooled["activity"]["speech_recall"] > 0.9
+
+
 def test_labels_with_times_that_cannot_be_are_refused_with_file_and_line(tmp_path):
     bad = tmp_path / "bad.rttm"
     bad.write_text("SPEAKER bad 1 -3.0 1.0 <NA> <NA> agent <NA> <NA>\n")

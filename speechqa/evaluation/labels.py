@@ -46,6 +46,9 @@ class Reference:
         Party to the time of rings, tones and music on that channel.
     notes
         What was repaired, one sentence each.
+    label
+        What the labels call the recording themselves; audio is looked for by it where there is
+        none of `name`.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Reference:
     phrases: tuple[Mapping[str, Any], ...] | None = None
     sounds: Mapping[Party, IntervalArray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    label: str | None = None
 
 
 def read_references(path: str | Path, speakers: Speakers | None = None) -> list[Reference]:
@@ -91,6 +95,7 @@ def _reference(
         phrases=tuple(extra["phrases"]) if "phrases" in extra else None,
         sounds=_sounds(extra.get("sounds", [])),
         notes=segments.notes,
+        label=segments.recording,
     )
 
 

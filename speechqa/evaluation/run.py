@@ -149,12 +149,13 @@ def _audio(reference: Reference, stems: dict[str, Path] | None) -> Path:
             for p in sorted(Path(reference.path).parent.iterdir())
             if p.suffix.lower() in ENDINGS
         }
-    if reference.name not in stems:
+    found = stems.get(reference.name) or stems.get(reference.label or "")
+    if found is None:
         raise InputMissing(
             f"{reference.path}: no recording named {reference.name} was found",
             hint="put it beside the labels under the same name, or say where with --audio DIR",
         )
-    return stems[reference.name]
+    return found
 
 
 def _stems(folder: Path) -> dict[str, Path]:
