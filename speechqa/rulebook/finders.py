@@ -17,19 +17,9 @@ from speechqa.rulebook.word_forms import Forms, WordForms
 
 PartyName = Literal["agent", "customer", "any"]
 EventKind = Literal[
-    "silence",
-    "hold",
-    "interruption",
-    "overtalk",
-    "backchannel",
-    "raised_voice",
-    "fast",
-    "slow",
-    "monologue",
-    "pause",
-    "start",
-    "end",
-]
+    "silence", "hold", "interruption", "overtalk", "backchannel", "raised_voice",
+    "fast", "slow", "monologue", "pause", "start", "end",
+]  # fmt: skip
 EVENT_KINDS: tuple[str, ...] = get_args(EventKind)
 
 

@@ -192,37 +192,63 @@ def _each(rule: rules.Each, book: LanguageBook) -> Judge:
         if any(found.unknown for found in results):
             reason = next(found.unknown for found in results if found.unknown)
             return plain(rule.id, "unknown", reason)
-        hits: list[Hit] = []
-        met = total = generous = strict = 0
-        for anchor in due:
-            window = windows(call, anchor)
-            if window is None:
-                continue
-            total += 1
-            ok, sure, nearly, span = _answered(results, window, needed, least)
-            met += ok
-            strict += sure
-            generous += nearly
-            outcome = "met" if ok else "violated"
-            hits.append(call.hit(rule, outcome, span if ok else anchor, fragile=sure != nearly))
-        if not total:
-            return plain(rule.id, "not_applicable", "the call ended before it was due")
-        need = rule.at_least_share * total
-        verdict = met >= need
-        fragile = (generous >= need) != verdict or (strict >= need) != verdict
-        reason = f"{met} of {total} times"
-        return RuleResult(
-            rule.id,
-            "met" if verdict else "violated",
-            reason,
-            met,
-            total,
-            tuple(hits),
-            fragile,
-            by_absence=not verdict,
+        counts, hits = _counted(
+            call,
+            rule,
+            due,
+            lambda anchor: windows(call, anchor),
+            lambda window: _answered(results, window, needed, least),
         )
+        return _each_result(rule, counts, hits)
 
     return judged
+
+
+_Answer = tuple[bool, bool, bool, Span | None]
+
+
+def _counted(
+    call: Call,
+    rule: rules.Each,
+    due: Sequence[Span],
+    window_of: Callable[[Span], tuple[int, int] | None],
+    answer: Callable[[tuple[int, int]], _Answer],
+) -> tuple[tuple[int, int, int, int], tuple[Hit, ...]]:
+    """Return how often it was due and answered (plainly, strictly, generously), with evidence."""
+    hits: list[Hit] = []
+    total = met = strict = generous = 0
+    for anchor in due:
+        window = window_of(anchor)
+        if window is None:
+            continue
+        total += 1
+        ok, sure, nearly, span = answer(window)
+        met += ok
+        strict += sure
+        generous += nearly
+        outcome = "met" if ok else "violated"
+        hits.append(call.hit(rule, outcome, span if ok else anchor, fragile=sure != nearly))
+    return (total, met, strict, generous), tuple(hits)
+
+
+def _each_result(
+    rule: rules.Each, counts: tuple[int, int, int, int], hits: tuple[Hit, ...]
+) -> RuleResult:
+    total, met, strict, generous = counts
+    if not total:
+        return plain(rule.id, "not_applicable", "the call ended before it was due")
+    need = rule.at_least_share * total
+    verdict = met >= need
+    return RuleResult(
+        rule.id,
+        "met" if verdict else "violated",
+        f"{met} of {total} times",
+        met,
+        total,
+        hits,
+        (generous >= need) != verdict or (strict >= need) != verdict,
+        by_absence=not verdict,
+    )
 
 
 def _answered(
