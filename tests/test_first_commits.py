@@ -1,4 +1,4 @@
-"""The first commits of a night: many writers at once, none of which may end the run."""
+"""A night begins: a cluster is joined, and its writers make their first commits at once."""
 
 from __future__ import annotations
 
@@ -50,3 +50,25 @@ def test_a_cluster_that_does_not_come_up_in_time_is_told_as_such():
 
     with pytest.raises(SettingsError, match=r"Ray cluster 'local': .* timed out during startup"):
         cluster._join(Slow, None)
+
+
+def test_a_cluster_found_on_this_machine_is_joined_with_its_token(monkeypatch):
+    """Ray does that for "auto"; the address that it was resolved to would be refused."""
+    pytest.importorskip("ray", reason="the ray extra is not installed")
+    from ray._private.authentication import authentication_token_setup as setup
+
+    done = []
+
+    class Ray:
+        @staticmethod
+        def init(*, address, **_):
+            done.append(address)
+
+    monkeypatch.setattr(cluster, "_running_here", lambda: "127.0.0.1:6379")
+    monkeypatch.setattr(
+        setup,
+        "maybe_enable_token_auth_if_token_available",
+        lambda **_: done.append("token"),
+    )
+    cluster._join(Ray, "auto")
+    assert done == ["token", "127.0.0.1:6379"]

@@ -15,6 +15,7 @@ import pickle
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -210,12 +211,16 @@ def _outcome(row: CallFacts) -> CallFacts:
 
 def _join(ray: Any, address: str | None) -> None:
     """Connect to the cluster at `address`, or start one here; a dead address is told quickly."""
-    hint = "start one with `ray start --head`, or give no --ray-address to use this machine alone"
+    hint = (
+        "start one with `ray start --head`, or give no --ray-address to use this machine alone; "
+        "a cluster that asks for a token needs RAY_AUTH_MODE=token"
+    )
     address = address or "local"
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     try:
         if address == "auto":
             address = _running_here()
+            _use_token()
         elif address != "local":
             _reach(address)
         else:
@@ -250,6 +255,18 @@ def _running_here() -> str:
         )
     _reach(running[0])
     return running[0]
+
+
+def _use_token() -> None:
+    """Use this machine's token, where there is one, for the cluster found on it.
+
+    `ray start` asks for it as soon as it exists, and Ray itself uses it for ``auto``, but not for
+    the address that ``auto`` was found to be.
+    """
+    with suppress(ImportError):  # of an earlier Ray, which has no tokens
+        from ray._private.authentication import authentication_token_setup as setup
+
+        setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
 
 
 def _reach(address: str) -> None:
