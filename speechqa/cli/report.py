@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -51,8 +53,6 @@ def report(
     """
     from dataclasses import asdict
 
-    from rich.progress import Progress
-
     from speechqa.discovery import shown
     from speechqa.errors import UsageError
     from speechqa.report import Report, write_report
@@ -66,17 +66,11 @@ def report(
     open_ = open_store(settings.store.path, storage_options=settings.store.options)
     book = load(settings.rules.rulebook, settings.rules)
     wanted = Report(agent, since, until, queue, calls, audio, language)
-    console = talk()
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task("agents", total=None)
-
-        def advance(what: str, left: int) -> None:
-            done = bar.tasks[0].completed
-            bar.update(task, total=done + left, advance=1, description=shown(what, limit=30))
-
+    with _bar() as advance:
         done = write_report(open_, settings, book, wanted, out, force=force, advance=advance)
     if as_json:
         print_json(asdict(done))
+    console = talk()
     console.print(
         f"written: {shown(str(out))}: {done.files} files, {done.calls} calls in full, "
         f"{done.clips} clips, {done.bytes / 1e6:.1f} MB",
@@ -85,3 +79,26 @@ def report(
     )
     if done.without_sound:
         console.print(f"{done.without_sound} calls have no sound: their recording is gone")
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[str, int], None]]:
+    """Yield what moves a progress bar on, an agent at a time; it is seen on a terminal only."""
+    from rich.progress import Progress
+
+    from speechqa.discovery import shown
+
+    console = talk()
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("team", total=None)
+        begun = 0
+
+        def advance(agent: str, left: int) -> None:
+            nonlocal begun
+            # Told when an agent's file is begun: those before it are done.
+            bar.update(
+                task, total=begun + left, completed=begun, description=shown(agent, limit=30)
+            )
+            begun += 1
+
+        yield advance

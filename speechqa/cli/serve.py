@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from speechqa.cli.options import RulebookOption, StoreOption, talk
+
+if TYPE_CHECKING:
+    import socket
+
+    from speechqa.web.access import Access, Person
 
 PORT = 8765
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -43,12 +49,10 @@ def serve(
 
       speechqa serve --store night --supervisor Priya --supervisor Sven --agent AnnaP
     """
-    import socket
     import threading
 
     import uvicorn
 
-    from speechqa.errors import UsageError
     from speechqa.rulebook import load
     from speechqa.settings import load_settings
     from speechqa.store import open_store
@@ -58,15 +62,7 @@ def serve(
     settings = load_settings(store={"path": store}, rules={"rulebook": rulebook})
     open_ = open_store(settings.store.path)
     book = load(settings.rules.rulebook, settings.rules)
-    try:
-        listening = socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
-        )
-    except OSError as error:
-        raise UsageError(
-            f"--host {host} --port {port}: cannot listen there: {error.strerror}",
-            hint="choose another with --port, or 0 for a free one",
-        ) from None
+    listening = _listen(host, port)
     port = listening.getsockname()[1]
     hosts = _hosts(host, port, name or [])
     access = Access()
@@ -75,10 +71,7 @@ def serve(
     people = [Person("supervisor", one) for one in supervisor or ()]
     people += [Person("agent", one) for one in agent or ()]
     shown = hosts[0] if not name else _hosts(host, port, name)[-1]
-    for person in people or [Person("supervisor", "supervisor")]:
-        link = f"http://{shown}/enter?token={access.new_link(person)}"
-        talk().print(f"{person.role} {person.name}, works once:", markup=False)
-        typer.echo(link)
+    _tell_links(access, people or [Person("supervisor", "supervisor")], shown)
     talk().print(f"listening on {host}:{port}; stop with Ctrl-C", markup=False)
     config = uvicorn.Config(
         app,
@@ -91,6 +84,30 @@ def serve(
     )
     threading.Thread(target=app.state.warm, daemon=True).start()
     uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    import socket
+
+    from speechqa.errors import UsageError
+
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        )
+    except OSError as error:
+        raise UsageError(
+            f"--host {host} --port {port}: cannot listen there: {error.strerror}",
+            hint="choose another with --port, or 0 for a free one",
+        ) from None
+
+
+def _tell_links(access: Access, people: Sequence[Person], host: str) -> None:
+    """Print each person's link: on stdout the link alone."""
+    for person in people:
+        link = f"http://{host}/enter?token={access.new_link(person)}"
+        talk().print(f"{person.role} {person.name}, works once:", markup=False)
+        typer.echo(link)
 
 
 def _hosts(host: str, port: int, names: list[str]) -> list[str]:

@@ -41,7 +41,5 @@ def sums(desk: Desk, call: Listed, names: Sequence[str], say: Speaker) -> tuple[
     if facts is None or not facts.measured or not names:
         return "", []
     told = explained(desk, facts, judged, names, say)
-    titles = {name: say.title(desk.rule_title(name)) for name in told if desk.rule(name)}
     page = desk.templates.get_template("_sums.html")
-    key = call.recorded.key
-    return page.render(t=say, told=told, key=key, names=titles), list(told)
+    return page.render(t=say, told=told, key=call.recorded.key), list(told)

@@ -75,9 +75,30 @@ def create_app(
         AccessLog(log),
         Sounds(settings.audio),
     )
-    pages, rules, calls = Pages(desk), RulePages(desk), CallPages(desk)
+    pages = Pages(desk)
+
+    def failed(request: Request, error: Exception) -> Response:
+        return _failed(desk, request, error)
+
+    app = Starlette(
+        routes=_routes(desk, pages),
+        middleware=[Middleware(Guard, access=access, hosts=tuple(hosts))],
+        exception_handlers={
+            HTTPException: failed,
+            SpeechqaError: failed,
+            Exception: lambda request, error: PlainTextResponse(
+                "speechqa: this page could not be made; the log of the server says where\n", 500
+            ),
+        },
+    )
+    app.state.warm, app.state.desk = pages.warm, desk
+    return app
+
+
+def _routes(desk: Desk, pages: Pages) -> list[Route | Mount]:
+    rules, calls = RulePages(desk), CallPages(desk)
     reviewing, entrance = Reviewing(desk), Entrance(desk)
-    routes = [
+    return [
         Route("/", pages.team),
         Route("/attention/{kind}", pages.attention),
         Route("/agents/{agent:path}", pages.agent),
@@ -97,23 +118,6 @@ def create_app(
         Route("/leave", entrance.leave, methods=["POST"]),
         Mount("/static", Assets()),
     ]
-
-    def failed(request: Request, error: Exception) -> Response:
-        return _failed(desk, request, error)
-
-    app = Starlette(
-        routes=routes,
-        middleware=[Middleware(Guard, access=access, hosts=tuple(hosts))],
-        exception_handlers={
-            HTTPException: failed,
-            SpeechqaError: failed,
-            Exception: lambda request, error: PlainTextResponse(
-                "speechqa: this page could not be made; the log of the server says where\n", 500
-            ),
-        },
-    )
-    app.state.warm, app.state.desk = pages.warm, desk
-    return app
 
 
 def _failed(desk: Desk, request: Request, error: Exception) -> Response:

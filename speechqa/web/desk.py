@@ -84,6 +84,9 @@ class Desk:
             "call_url": call_url,
             "agent_url": agent_url,
             "rule_title": pass_context(lambda known, rule: known["t"].title(self.rule_title(rule))),
+            "figure_name": pass_context(
+                lambda known, name: known["t"].figure(self.rule_title(name))
+            ),
             "section_title": pass_context(
                 lambda known, section: known["t"].title(self.section_title(section))
             ),

@@ -48,6 +48,14 @@ class Speaker:
             return definitions()[measure]
         return MEASURES[measure].definition
 
+    def figure(self, name: str) -> str:
+        """Return the name of a measure, its party beside it, or of a rule, as people know it."""
+        party, _, bare = name.rpartition(".")
+        if bare not in MEASURES:
+            return self.title(name)
+        text = self(plain(bare))
+        return f"{text} ({self(party)})" if party else text
+
     def _named(self, name: str) -> str:
         """Return the name of a wording, or of a measure with its party, as people know it."""
         party, _, bare = name.rpartition(".")
