@@ -150,7 +150,7 @@ def test_a_cluster_that_does_not_answer_is_told_within_seconds(monkeypatch, give
 def actor_for(store, **groups) -> NightActor:
     settings = settings_for(store, engine="whisper", **groups)
     open_store(str(store), create=True)
-    return NightActor(ClusterJob(settings, "config", "run", None, str(store), {}))
+    return NightActor(ClusterJob(settings, "config", "run", "", str(store), {}))
 
 
 def test_a_model_that_a_node_cannot_load_ends_the_run_with_its_own_error(folder, tmp_path):

@@ -9,40 +9,40 @@ leaves its actor only when the call is committed.
 
 from __future__ import annotations
 
-import logging
-import os
 import pickle
-import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
+from speechqa.batch.joining import join, ray_data
 from speechqa.batch.journal import Journal
 from speechqa.batch.judge import store_and_judge
 from speechqa.batch.local import GROUP_CALLS, LocalExecutor
 from speechqa.batch.work import CallTask
-from speechqa.errors import SettingsError, SpeechqaError
+from speechqa.errors import SettingsError, SpeechqaError, StoreError
 from speechqa.pipeline import CallFacts
 from speechqa.rulebook import Rulebook
 from speechqa.settings import Settings
 from speechqa.store import open_store
+from speechqa.store.rulebooks import kept_rulebook
 
 BATCH_GROUPS = 4
 """Groups of calls that an actor takes at once: while one is committed the next is recognised."""
-
-ANSWER_S = 5.0
-"""How long a cluster may take to accept a connection. Ray itself would try for minutes, also
-where the address is that of a cluster that is gone."""
 
 
 @dataclass(frozen=True)
 class ClusterJob:
     """What every actor needs: plain values, sent once.
 
+    Small, so that Ray sends it with the order to make an actor: what is larger lies in the memory
+    of one node, and an actor that is to be made again without it cannot be.
+
     Parameters
     ----------
+    rulebook
+        Digest of the rulebook, which the store keeps.
     store_uri
         A store that all nodes reach: object storage, or a folder that they share.
     """
@@ -50,7 +50,7 @@ class ClusterJob:
     settings: Settings
     config: str
     run_id: str
-    rulebook: Rulebook
+    rulebook: str
     store_uri: str
     storage_options: dict[str, str]
 
@@ -102,7 +102,17 @@ class NightActor:
 
     def _commit(self, rows: Sequence[CallFacts]) -> None:
         if rows:
-            store_and_judge(self._store, rows, self._job.rulebook, self._job.settings)
+            store_and_judge(self._store, rows, self._book, self._job.settings)
+
+    @cached_property
+    def _book(self) -> Rulebook:
+        book = kept_rulebook(self._store, self._job.rulebook)
+        if book is None:
+            raise StoreError(
+                f"{self._job.store_uri}: the rulebook of this run is not in it",
+                hint="every node must reach the same store and have the same speechqa",
+            )
+        return book
 
 
 @dataclass
@@ -137,10 +147,10 @@ class ClusterExecutor:
         ModelError
             A node cannot load the model.
         """
-        ray = _ray()
+        ray = ray_data()
         joined = not ray.is_initialized()
         if joined:
-            _join(ray, self.address)
+            join(ray, self.address)
         try:
             yield from self._over(ray, calls)
         finally:
@@ -207,90 +217,3 @@ def outcome_of(sent: bytes) -> CallFacts:
 def _outcome(row: CallFacts) -> CallFacts:
     """Return the row without what is only needed in the store."""
     return replace(row, words=(), speech={}, peaks={}, levels={}, raised={})
-
-
-def _join(ray: Any, address: str | None) -> None:
-    """Connect to the cluster at `address`, or start one here; a dead address is told quickly."""
-    hint = (
-        "start one with `ray start --head`, or give no --ray-address to use this machine alone; "
-        "a cluster that asks for a token needs RAY_AUTH_MODE=token"
-    )
-    address = address or "local"
-    options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
-    try:
-        if address == "auto":
-            address = _running_here()
-            _use_token()
-        elif address != "local":
-            _reach(address)
-        else:
-            options["include_dashboard"] = False  # seconds to start, for a cluster of one run
-        ray.init(address=address, **options)
-    except Exception as error:  # of many classes: Ray raises the bare one when a start takes 30 s
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise SettingsError(f"Ray cluster {address!r}: {reason[0]}", hint=hint) from None
-
-
-def _running_here() -> str:
-    """Return the address of the cluster that runs on this machine.
-
-    Raises
-    ------
-    ConnectionError
-        There is none; the address that a dead one left behind is not believed.
-    """
-    from ray._private import services
-
-    given = os.environ.get("RAY_ADDRESS", "")
-    if given and given != "auto":
-        _reach(given)
-        return given
-    find: Callable[[], Iterable[str]] = services.find_gcs_addresses
-    running = sorted(find())
-    if len(running) != 1:
-        raise ConnectionError(
-            f"{len(running)} of them run on this machine: " + ", ".join(running)
-            if running
-            else "none runs on this machine"
-        )
-    _reach(running[0])
-    return running[0]
-
-
-def _use_token() -> None:
-    """Use this machine's token, where there is one, for the cluster found on it.
-
-    `ray start` asks for it as soon as it exists, and Ray itself uses it for ``auto``, but not for
-    the address that ``auto`` was found to be.
-    """
-    with suppress(ImportError):  # of an earlier Ray, which has no tokens
-        from ray._private.authentication import authentication_token_setup as setup
-
-        setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
-
-
-def _reach(address: str) -> None:
-    """Open and close a connection to ``host:port``; other forms are left to Ray.
-
-    Raises
-    ------
-    OSError
-        Nothing listens there.
-    """
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if host and port.isdigit():
-        socket.create_connection((host.strip("[]"), int(port)), ANSWER_S).close()
-
-
-def _ray() -> Any:
-    try:
-        import ray
-        import ray.data
-    except ImportError:
-        raise SettingsError(
-            "--executor ray: Ray is not installed",
-            hint="pip install 'speechqa[ray]', or use --executor local",
-        ) from None
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)  # the run tells how it goes on
-    return ray

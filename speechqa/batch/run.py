@@ -38,6 +38,7 @@ from speechqa.pipeline import CallFacts, Source, call_key
 from speechqa.rulebook import Rulebook
 from speechqa.settings import Settings
 from speechqa.store import TABLES, KnownInput, Store
+from speechqa.store.rulebooks import keep_rulebook
 from speechqa.store.swaps import clear
 from speechqa.store.upkeep import tidy
 
@@ -216,11 +217,12 @@ class Run:
         )
 
     def _cluster(self, config: str) -> ClusterExecutor:
+        keep_rulebook(self.store, self.rulebook)  # the actors take it from there
         job = ClusterJob(
             settings=self.settings,
             config=config,
             run_id=self.run_id,
-            rulebook=self.rulebook,
+            rulebook=self.rulebook.digest,
             store_uri=self.store.uri,
             storage_options=dict(self.settings.store.options),
         )
