@@ -5,6 +5,7 @@ for: an agent's file is what that agent may see. They open from a folder, ask no
 and a strict content policy in each says so.
 """
 
-from speechqa.report.write import Report, write_report
+from speechqa.report.wanted import Report
+from speechqa.report.write import write_report
 
 __all__ = ["Report", "write_report"]

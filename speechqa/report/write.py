@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from speechqa.errors import UsageError
 from speechqa.export.place import file_name
@@ -24,8 +24,9 @@ from speechqa.report.links import Resolve, figures_of, key_of, view_name
 from speechqa.report.reader import HOST, Reader
 from speechqa.report.still import links_of, main_of, still
 from speechqa.report.terms import sums, terms
+from speechqa.report.wanted import Report, Written
 from speechqa.rulebook import Rulebook
-from speechqa.scorecard import NOBODY, day
+from speechqa.scorecard import NOBODY
 from speechqa.settings import Settings
 from speechqa.store import Store
 from speechqa.store.disk import writing
@@ -36,68 +37,11 @@ from speechqa.web.languages import Speaker
 from speechqa.web.rows import Listed
 from speechqa.web.sound import Sounds
 
-CALLS = 20
 KEPT_BYTES = 128 << 20
 """Memory for rows of each table that pages over many calls read."""
 AT_ONCE = 400
 """Whole calls in memory."""
 BOSS = Person("supervisor", "report")
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a report is to show.
-
-    Parameters
-    ----------
-    agent
-        Only this agent's file, without the index.
-    since, until, queue
-        Which calls, as in `speechqa scorecard`.
-    calls
-        Calls per agent that are shown in full: those worth hearing first, then the newest.
-    audio
-        Whether the sound of findings is put into the files.
-    language
-        ``"en"`` or ``"zh"``.
-    """
-
-    agent: str | None = None
-    since: str | None = None
-    until: str | None = None
-    queue: str | None = None
-    calls: int = CALLS
-    audio: bool = False
-    language: str = "en"
-
-    @property
-    def query(self) -> str:
-        """The filters as the pages' addresses have them."""
-        given = {
-            "since": day(self.since, "--since"),
-            "until": day(self.until, "--until"),
-            "queue": self.queue,
-        }
-        text = urlencode({name: value for name, value in given.items() if value})
-        return f"?{text}" if text else ""
-
-    @property
-    def chosen(self) -> str:
-        """The filters as people read them."""
-        days = f"{self.since or '…'} – {self.until or '…'}" if self.since or self.until else ""
-        return " · ".join(one for one in (days, self.queue) if one)
-
-
-@dataclass(frozen=True)
-class Written:
-    """What was written: files, calls in full, clips, and calls whose sound is gone."""
-
-    path: str
-    files: int
-    calls: int
-    clips: int
-    without_sound: int
-    bytes: int
 
 
 Advance = Callable[[str, int], None]
