@@ -41,16 +41,36 @@ def recording_blocks(
     """
     if not keys:
         return
-    dataset = store.open_table("recordings").to_pyarrow_dataset()
     left_out = _FOR_DRAWING if words else _FOR_DRAWING | {"words"}
-    names = [name for name in RECORDINGS.names if name in dataset.schema.names]
-    batches = dataset.to_batches(
-        columns=[name for name in names if name not in left_out],
-        batch_size=block,
-        batch_readahead=2,
-        fragment_readahead=1,
-    )
-    yield from _blocks(batches, keys, block)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for file in _files(store, "recordings"):
+            names = [name for name in file.schema_arrow.names if name not in left_out]
+            yield from file.iter_batches(block, columns=names)
+
+    for table in _blocks(batches(), keys, block):
+        yield _with_all(table, [name for name in RECORDINGS.names if name not in left_out])
+
+
+def _with_all(table: pa.Table, names: Sequence[str]) -> pa.Table:
+    """Return a table with these columns; those that an older file lacks are null."""
+    if list(names) == table.column_names:
+        return table
+    there = set(table.column_names)
+    nulls = {name: pa.nulls(len(table), RECORDINGS.field(name).type) for name in names}
+    return pa.table({name: table[name] if name in there else nulls[name] for name in names})
+
+
+def _files(store: Store, name: str) -> Iterator[Any]:
+    """Yield a table's Parquet files in order of their smallest key: the same calls side by side."""
+    table = store.open_table(name)
+    added = pa.table(table.get_add_actions(flatten=True))
+    lowest = added["min.key"].to_pylist() if "min.key" in added.column_names else []
+    order = dict(zip(added["path"].to_pylist(), lowest, strict=False))
+    fragments = table.to_pyarrow_dataset().get_fragments()
+    for one in sorted(fragments, key=lambda one: order.get(one.path.lstrip("/")) or ""):
+        with one.filesystem.open_input_file(one.path) as source:
+            yield pq.ParquetFile(source)
 
 
 def answer_blocks(
@@ -69,14 +89,12 @@ def answer_blocks(
     columns
         None for whole rows.
     """
-    for fragment in store.open_table("assessments").to_pyarrow_dataset().get_fragments():
-        with fragment.filesystem.open_input_file(fragment.path) as source:
-            file = pq.ParquetFile(source)
-            paths = None if columns is None else ["key", "assessed_at", *columns, *_leaves(file)]
-            for table in _blocks(file.iter_batches(block, columns=paths), wanted.keys(), block):
-                rows = zip(table["key"].to_pylist(), table["assessed_at"].to_pylist(), strict=True)
-                newest = [wanted[key] == at for key, at in rows]
-                yield table if all(newest) else table.filter(pa.array(newest, pa.bool_()))
+    for file in _files(store, "assessments"):
+        paths = None if columns is None else ["key", "assessed_at", *columns, *_leaves(file)]
+        for table in _blocks(file.iter_batches(block, columns=paths), wanted.keys(), block):
+            rows = zip(table["key"].to_pylist(), table["assessed_at"].to_pylist(), strict=True)
+            newest = [wanted[key] == at for key, at in rows]
+            yield table if all(newest) else table.filter(pa.array(newest, pa.bool_()))
 
 
 def paired_blocks(
