@@ -33,13 +33,17 @@ def band_power(samples: FloatArray) -> FloatArray:
     basis, bands = _basis()
     frames = frame_count(len(samples))
     lead = (WINDOW - FRAME) // 2
-    padded = np.zeros(max(frames - 1, 0) * FRAME + WINDOW, dtype=np.float32)
-    padded[lead : lead + len(samples)] = samples
-    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::FRAME]
     power = np.empty((frames, BANDS), dtype=np.float32)
     for at in range(0, frames, _BLOCK):
+        count = min(_BLOCK, frames - at)
+        padded = np.zeros((count - 1) * FRAME + WINDOW, dtype=np.float32)
+        first = at * FRAME - lead
+        part = samples[max(first, 0) : first + len(padded)]
+        skipped = max(-first, 0)
+        padded[skipped : skipped + len(part)] = part
+        windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::FRAME]
         # Windows that overlap in memory would not go to BLAS.
-        parts = np.ascontiguousarray(windows[at : at + _BLOCK]) @ basis
+        parts = np.ascontiguousarray(windows) @ basis
         np.square(parts, out=parts)
         np.matmul(parts, bands, out=power[at : at + _BLOCK])
     return power

@@ -13,6 +13,8 @@ import numpy as np
 from speechqa.vad.frames import FRAME, RATE_HZ, BoolArray, FloatArray, frame_count
 
 _ASKED = 3 * FRAME
+_BLOCK = 2000 * _ASKED
+"""Samples looked at together: a minute, so that hours stay small in memory."""
 
 
 def votes(samples: FloatArray, mode: int) -> BoolArray:
@@ -26,13 +28,13 @@ def votes(samples: FloatArray, mode: int) -> BoolArray:
     """
     import webrtcvad
 
-    asked = -(-len(samples) // _ASKED)
-    pcm = np.zeros(asked * _ASKED, dtype="<i2")
-    pcm[: len(samples)] = np.clip(np.rint(samples * 32768.0), -32768, 32767)
-    data = pcm.tobytes()
     ask = webrtcvad.Vad(mode).is_speech
     step = 2 * _ASKED
-    answers = np.fromiter(
-        (ask(data[at : at + step], RATE_HZ) for at in range(0, len(data), step)), bool, asked
-    )
-    return np.repeat(answers, 3)[: frame_count(len(samples))]
+    answers: list[bool] = []
+    for first in range(0, len(samples), _BLOCK):
+        part = samples[first : first + _BLOCK]
+        pcm = np.zeros(-(-len(part) // _ASKED) * _ASKED, dtype="<i2")
+        pcm[: len(part)] = np.clip(np.rint(part * 32768.0), -32768, 32767)
+        data = pcm.tobytes()
+        answers += [ask(data[at : at + step], RATE_HZ) for at in range(0, len(data), step)]
+    return np.repeat(np.array(answers, dtype=bool), 3)[: frame_count(len(samples))]
