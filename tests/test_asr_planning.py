@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.random_whisper import SHAPES, Shape, write
 from benchmarks.figures import interval
+from benchmarks.random_whisper import SHAPES, Shape, write
 from speechqa.asr import SpeechJob, device, find_model
 from speechqa.asr.device import choose_device, worker_environment, worker_processes
 from speechqa.asr.loading import load_whisper
