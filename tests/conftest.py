@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,11 @@ def calls():
     found = sorted(str(path) for path in AUDIO.glob("*.wav"))
     assert found, "fixtures/audio holds no call"
     return found
+
+
+@pytest.fixture
+def heeds_interrupts():
+    """Whatever runs the tests in the background may have them ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

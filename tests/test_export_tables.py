@@ -405,6 +405,7 @@ def test_the_command_writes_a_private_file_and_keeps_one_that_is_there(store, tm
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
 
 
+@pytest.mark.usefixtures("heeds_interrupts")
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
 def test_an_export_that_is_stopped_leaves_nothing_behind(store, tmp_path, monkeypatch, stop, form):

@@ -181,6 +181,7 @@ def test_a_report_replaces_only_a_report_and_only_when_told(store, book, tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r", "s"]
 
 
+@pytest.mark.usefixtures("heeds_interrupts")
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_report_that_is_stopped_leaves_nothing_behind(store, tmp_path, monkeypatch, stop):
     def stopped(*given):

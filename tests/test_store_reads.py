@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from speechqa.pipeline import CallFacts
 from speechqa.store import open_store
+from speechqa.store.columns import facts_of_table, recording_blocks
 from speechqa.store.schema import recordings_table
 from speechqa.store.upkeep import compact
 from speechqa.transcript import Word
@@ -143,3 +145,18 @@ def test_a_store_made_without_our_configuration_is_read_and_written_alike(tmp_pa
     store.commit_calls([call(3), call(7)])
     assert store.read("recordings").num_rows == 6
     assert [facts.call_id for facts in store.calls([key_of(7)])] == ["call-7"]
+
+
+def test_calls_that_a_merge_wrote_are_read_like_any_others(tmp_path):
+    store = open_store(str(tmp_path / "store"), create=True)
+    store.commit_calls([call(number) for number in range(6)])
+    store.commit_calls([replace(call(number), config="d") for number in range(3)])
+    files = store.open_table("recordings").file_uris()
+    kinds = {pq.read_schema(file).field("key").type for file in files}
+    assert pa.string_view() in kinds, "merges write no text views any more: this shows nothing"
+    wanted = {key_of(0), key_of(5)}
+    blocks = list(recording_blocks(store, wanted))
+    found = {facts.key: facts for block in blocks for facts in facts_of_table(block)}
+    assert {key: facts.config for key, facts in found.items()} == {key_of(0): "d", key_of(5): "c"}
+    said = [word.text for word in found[key_of(0)].words]
+    assert said == [word.text for word in call(0).words]

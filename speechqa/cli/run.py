@@ -95,6 +95,7 @@ def run(
 
       speechqa run "in/2025-02-*/*.wav" --metadata calls.csv --model ~/models/large-v3
     """
+    from speechqa.batch.lock import refuse_if_held
     from speechqa.settings import load_settings
 
     settings = load_settings(
@@ -110,6 +111,9 @@ def run(
         },
         privacy={"keep_text": False if no_text else None},
     )
+    if not dry_run and "://" not in settings.store.path:
+        # Before anything that takes its time to load.
+        refuse_if_held(Path(settings.store.path))
     sources = MetadataSources(metadata, name_pattern, segments)
     files = Files([log] if log else [], [metrics] if metrics else [])
     _run(inputs, settings, sources, files, dry_run=dry_run, as_json=as_json)

@@ -46,7 +46,7 @@ def recording_blocks(
     def batches() -> Iterator[pa.RecordBatch]:
         for file in _files(store, "recordings"):
             names = [name for name in file.schema_arrow.names if name not in left_out]
-            yield from file.iter_batches(block, columns=names)
+            yield from _batches(file, block, names)
 
     for table in _blocks(batches(), keys, block):
         yield _with_all(table, [name for name in RECORDINGS.names if name not in left_out])
@@ -73,6 +73,25 @@ def _files(store: Store, name: str) -> Iterator[Any]:
             yield pq.ParquetFile(source)
 
 
+def _batches(file: Any, block: int, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+    """Yield a file's rows with text as text: merges write text views, which Arrow cannot pick."""
+    for batch in file.iter_batches(block, columns=columns):
+        plain = pa.schema([field.with_type(_plain(field.type)) for field in batch.schema])
+        yield batch if plain.equals(batch.schema) else batch.cast(plain)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_binary_view(kind):
+        return pa.binary()
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_plain(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_plain(field.type)) for field in kind])
+    return kind
+
+
 def answer_blocks(
     store: Store,
     wanted: Mapping[str, str],
@@ -91,7 +110,7 @@ def answer_blocks(
     """
     for file in _files(store, "assessments"):
         paths = None if columns is None else ["key", "assessed_at", *columns, *_leaves(file)]
-        for table in _blocks(file.iter_batches(block, columns=paths), wanted.keys(), block):
+        for table in _blocks(_batches(file, block, paths), wanted.keys(), block):
             rows = zip(table["key"].to_pylist(), table["assessed_at"].to_pylist(), strict=True)
             newest = [wanted[key] == at for key, at in rows]
             yield table if all(newest) else table.filter(pa.array(newest, pa.bool_()))
