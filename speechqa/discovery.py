@@ -12,7 +12,7 @@ import glob
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from speechqa.audio.sniff import id3_bytes, sniff
 from speechqa.audio.source import PathLike, Source
@@ -55,6 +55,10 @@ ENDINGS = frozenset(
     ]
 )
 METADATA_ENDINGS = frozenset((".json", ".jsonl", ".csv", ".tsv", ".xml"))
+
+UNLISTED = "cannot be listed"
+"""Why a folder was passed over whose recordings nobody knows: such a run did not see all."""
+
 _TEMPORARY = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart", ".swp", "~")
 
 
@@ -128,11 +132,31 @@ def _expand(given: str) -> list[str]:
     """Return what one input names. A file whose name holds ``*`` or ``[`` is itself."""
     if os.path.lexists(given):
         return [given]
-    matches = glob.glob(given, recursive=True) if glob.has_magic(given) else []
+    matches = _matching(given) if glob.has_magic(given) else []
     if not matches:
         what = "matches no file" if glob.has_magic(given) else "no such file or folder"
         raise InputMissing(f"{shown(given)}: {what}", hint="check the path")
     return matches
+
+
+def _matching(pattern: str) -> list[str]:
+    """Return what a glob names; ``**`` follows no link to a folder, since two can go round."""
+    parts = PurePath(pattern).parts
+    first = next(place for place, part in enumerate(parts) if glob.has_magic(part))
+    base, rest = Path(*parts[:first]), parts[first:]
+    try:
+        found = list(base.glob("/".join(rest)))
+    except ValueError as error:
+        raise InputMissing(
+            f"{shown(pattern)}: {error}", hint="write it as folder/**/*.wav"
+        ) from None
+    if any(part.startswith(".") for part in rest):
+        return list(map(str, found))
+    return [
+        str(path)
+        for path in found
+        if not any(part.startswith(".") for part in path.relative_to(base).parts)
+    ]
 
 
 def _named(path: str) -> list[tuple[str, str]]:
@@ -151,18 +175,27 @@ def _walk(folder: str) -> Iterator[tuple[str, str]]:
         try:
             entries = sorted(os.scandir(current), key=lambda entry: os.fsencode(entry.name))
         except OSError as error:
-            yield current, f"cannot be listed: {error.strerror}"
+            yield current, f"{UNLISTED}: {error.strerror}"
             continue
-        if any(entry.name == "_delta_log" for entry in entries):
-            continue  # a table of ours, which may lie among the recordings
+        if _is_ours(current, entries):
+            continue  # it may lie among the recordings
         for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                if entry.name.startswith("."):
+            try:
+                if not entry.is_dir(follow_symlinks=False):
+                    yield entry.path, _reason(entry)
+                elif entry.name.startswith("."):
                     yield entry.path, "hidden folder"
                 else:
                     waiting.append(entry.path)
-            else:
-                yield entry.path, _reason(entry)
+            except OSError as error:  # a share that fails in the midst of it
+                yield entry.path, f"{UNLISTED}: {error.strerror}"
+
+
+def _is_ours(folder: str, entries: Sequence[os.DirEntry[str]]) -> bool:
+    """Whether a folder is a store of results, or a table of one."""
+    names = {entry.name for entry in entries}
+    table = os.path.join(folder, "recordings", "_delta_log")
+    return "_delta_log" in names or ("recordings" in names and os.path.isdir(table))
 
 
 def _reason(entry: os.DirEntry[str]) -> str:

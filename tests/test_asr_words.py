@@ -183,6 +183,15 @@ def test_speech_without_text_is_flagged():
     assert out.flags == ("speech-without-text",)
 
 
+@pytest.mark.parametrize(("end_ms", "flags"), [(8500, ()), (8499, ("speech-without-text",))])
+def test_up_to_a_tenth_of_speech_may_be_without_text(end_ms, flags):
+    """The last word reaches 500 ms further: 1,000 ms of 10 s are left, or 1,001."""
+    said = [(f"w{n}", 1000 * n, 1000 * n + 1000, 0.9) for n in range(8)]
+    said.append(("last", 8000, end_ms, 0.9))
+    out = transcript_of([heard(window_at((0, 0, 10_000)), said)], [[0, 10_000]])
+    assert out.flags == flags
+
+
 @given(intervals, st.lists(st.tuples(st.integers(0, 9000), st.integers(20, 900), st.booleans())))
 def test_the_untold_share_is_that_of_a_ruler_of_milliseconds(speech, words):
     said = [HeardWord(a, a + b, "x", 0.9, "" if good else "loop") for a, b, good in words]

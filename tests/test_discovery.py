@@ -61,6 +61,25 @@ def test_globs_reach_below_and_a_name_with_a_star_is_itself(night: Path) -> None
     assert names(discover([night / "odd[1]*.wav"]).paths, night) == ["odd[1]*.wav"]
 
 
+@pytest.mark.timeout(20)
+def test_globs_do_not_go_round_links_for_ever(night: Path) -> None:
+    (night / "b" / "up").symlink_to(night)
+    (night / "b" / "again").symlink_to(night)
+    assert names(discover([f"{night}/**/*.wav"]).paths, night) == ["2.wav"]
+    assert names(discover([f"{night}/**"]).paths, night) == ["1.FLAC", "2.wav", "b/3.mp3"]
+
+
+def test_a_glob_passes_over_hidden_files_unless_it_names_them(night: Path) -> None:
+    (night / ".4.wav").write_bytes(b"x")
+    assert names(discover([f"{night}/*.wav"]).paths, night) == ["2.wav"]
+    assert names(discover([f"{night}/.*.wav"]).paths, night) == [".4.wav"]
+
+
+def test_a_glob_that_is_none_says_how_to_write_it(night: Path) -> None:
+    with pytest.raises(InputMissing, match="component"):
+        discover([f"{night}/**x.wav"])
+
+
 def test_hidden_and_unfinished_files_are_passed_over(night: Path) -> None:
     (night / ".hidden").mkdir()
     for name in (".4.wav", "5.wav.part", "6.wav.tmp", ".hidden/7.wav"):
@@ -87,10 +106,13 @@ def test_links_are_followed_to_files_but_never_to_folders(night: Path, tmp_path:
     assert reasons["pipe.wav"] == "not a regular file"
 
 
-def test_a_store_among_the_recordings_is_not_searched(night: Path) -> None:
-    (night / "store" / "_delta_log").mkdir(parents=True)
-    (night / "store" / "part.wav").write_bytes(b"x")
-    assert len(discover([night]).paths) == 3
+@pytest.mark.parametrize("place", ["store/_delta_log", "store/recordings/_delta_log"])
+def test_a_store_among_the_recordings_is_not_searched(night: Path, place: str) -> None:
+    before = discover([night])
+    (night / place).mkdir(parents=True)
+    for name in ("part.wav", "metrics.prom", "attempts.jsonl"):
+        (night / "store" / name).write_bytes(b"x")
+    assert discover([night]) == before
 
 
 @pytest.mark.parametrize(

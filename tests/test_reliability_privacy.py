@@ -2,7 +2,6 @@
 
 import glob
 import json
-import multiprocessing
 import os
 from dataclasses import replace
 
@@ -19,8 +18,7 @@ from speechqa.rulebook import load
 from speechqa.settings import RulebookSettings, TimingSettings
 from speechqa.store import open_store
 from speechqa.store.check import check
-from speechqa.store.shared_lines import append_line
-from speechqa.store.upkeep import _forget_views, purge
+from speechqa.store.purge import purge
 from tests.nights import cut, run_night
 from tests.torture.inline import Inline
 
@@ -235,26 +233,3 @@ def test_the_flag_of_a_call_without_text_is_shown(calls, tmp_path, heard):
     heard(Canary)
     run(calls, tmp_path, "bare", privacy={"keep_text": False})
     assert all(NOT_KEPT in facts.flags for facts in open_store(str(tmp_path / "bare")).calls())
-
-
-def _look(log, count):
-    for number in range(count):
-        append_line(log, json.dumps({"who": "B", "did": "saw", "what": f"call other-{number}"}))
-
-
-def test_a_purge_loses_no_line_that_the_pages_add_meanwhile_and_leaves_none_of_the_purged(tmp_path):
-    log = tmp_path / "access.jsonl"
-    append_line(log, json.dumps({"who": "B", "did": "saw", "what": "call quokka"}))
-    context = multiprocessing.get_context("fork")
-    lookers = [context.Process(target=_look, args=(log, 400)) for _ in range(1)]
-    for one in lookers:
-        one.start()
-    rewritten = 0
-    while any(one.is_alive() for one in lookers) or not rewritten:
-        _forget_views(log, {"quokka"}, set())
-        rewritten += 1
-    for one in lookers:
-        one.join()
-    seen = [json.loads(line)["what"] for line in log.read_text("utf-8").splitlines()]
-    assert seen == ["call forgotten", *(f"call other-{number}" for number in range(400))]
-    assert rewritten > 1

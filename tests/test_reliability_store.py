@@ -12,6 +12,7 @@ import pytest
 
 import speechqa.batch.run as run_module
 from speechqa.batch import local
+from speechqa.batch.journal import Journal
 from speechqa.batch.lock import hold
 from speechqa.cli import run as command
 from speechqa.errors import StoreError
@@ -81,8 +82,6 @@ def test_an_error_of_the_disk_says_where_why_and_what_next(error, reason, tmp_pa
 
 
 def test_an_attempt_after_a_line_that_was_cut_short_is_not_lost(tmp_path):
-    from speechqa.batch.journal import Journal
-
     file = tmp_path / "attempts.jsonl"
     Journal(file).died("a.wav", "crash", "SIGSEGV")
     with file.open("a") as stream:

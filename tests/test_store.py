@@ -1,3 +1,4 @@
+import errno
 import itertools
 import json
 import os
@@ -6,63 +7,28 @@ import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import numpy as np
+import deltalake
 import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from speechqa.cli import run as command
-from speechqa.errors import InputMissing, UsageError
-from speechqa.pipeline import CallFacts
-from speechqa.pipeline.assess import assess
-from speechqa.rulebook import load
-from speechqa.settings import load_settings
-from speechqa.store import open_store, upkeep
-from speechqa.store.assessments import assessments_table
+from speechqa.errors import InputMissing, StoreError
+from speechqa.store import open_store, tables
 from speechqa.store.check import check
-from speechqa.store.integrity import integrity
+from speechqa.store.integrity import last_run, next_run_id
 from speechqa.store.plain import path_of_text, text_of_path
 from speechqa.store.schema import recordings_table
-from speechqa.store.swaps import FINISHED
-from speechqa.store.upkeep import SMALL_FILES, backup, compact, purge, tidy
+from speechqa.store.upkeep import SMALL_FILES, backup, compact, tidy
 from speechqa.store.views import call_document
-from speechqa.transcript import Word
 from tests.nights import canonical, night, run_night
-
-CANARY = "zebrafinch"
-
-
-def facts(number, *, caller=None, day="2025-02-17", word="hello"):
-    return CallFacts(
-        key=f"key{number:04d}",
-        call_id=f"call-{number}",
-        path=f"in/{caller or 'x'}-{number}.wav",
-        size_bytes=1,
-        mtime_ns=1,
-        audio_sha256=f"{number:064x}",
-        config="c",
-        status="scored",
-        caller=caller,
-        started_at=datetime.fromisoformat(day),
-        duration_ms=5000,
-        speech={"agent": np.array([[0, 500]]), "customer": np.array([[1000, 2000]])},
-        words=(Word("agent", 0, 500, word, 0.9),),
-    )
-
-
-def judged(*calls):
-    """Return their rows of ``assessments``."""
-    settings = load_settings()
-    return assessments_table(assess(calls, load("starter", settings.rules), settings.timing))
+from tests.small_store import facts, judged, made_store
 
 
 @pytest.fixture
 def store(tmp_path):
-    made = open_store(str(tmp_path / "store"), create=True)
-    made.commit_calls([facts(n) for n in range(5)])
-    made.commit_assessments(judged(*(facts(n) for n in range(5))))
-    return made
+    return made_store(tmp_path / "store")
 
 
 def test_writing_a_call_twice_changes_nothing(store):
@@ -118,6 +84,9 @@ def test_a_whole_store_has_no_fault(store):
         ({"parties": ["agent"], "speech_agent": [[0, 9000]]}, "bad-intervals"),
         ({"checks": "{not json"}, "bad-json"),
         ({"words": [{"party": "agent", "start_ms": 9, "end_ms": 3}]}, "bad-words"),
+        ({"words": [{"party": "agent", "start_ms": 9, "end_ms": None}]}, "bad-values"),
+        ({"speech_agent": [[0, 400, 500]]}, "bad-values"),
+        ({"duration_ms": None}, "bad-values"),
     ],
 )
 def test_seeded_faults_are_found(store, change, kind):
@@ -127,6 +96,52 @@ def test_seeded_faults_are_found(store, change, kind):
     rows = pa.Table.from_pylist([row], schema=store.read("recordings").schema)
     write_deltalake(f"{store.uri}/recordings", rows, mode="append")
     assert {fault.kind for fault in check(store)} - {"not-judged"} == {kind}
+
+
+@pytest.mark.parametrize("text", ['{"found": 3, "counts": {"scored": 2}}', "{", "[]", "7"])
+def test_an_account_that_does_not_add_up_is_found(store, text):
+    (store.local / "runs").mkdir()
+    (store.local / "runs" / "r.json").write_text(text)
+    assert [(fault.kind, fault.key) for fault in check(store)] == [("bad-account", "r.json")]
+    assert command(["status", "--store", store.uri]) == 0
+
+
+class SetBack(datetime):
+    """A clock that was set back by years."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return datetime(2001, 1, 1, tzinfo=tz)
+
+
+def test_a_clock_that_was_set_back_brings_no_old_result_to_light(store, monkeypatch):
+    monkeypatch.setattr(tables, "datetime", SetBack)
+    late = facts(1, key="fresh", audio_sha256="f" * 64, word="news")
+    store.commit_calls([late])
+    rows = judged(late, quote="new")
+    at = rows.schema.get_field_index("assessed_at")
+    old = pa.array(["2001-01-01T00:00:00+00:00"])
+    store.commit_assessments(rows.set_column(at, "assessed_at", old))
+    store.commit_assessments(judged(facts(2), quote="newer").set_column(at, "assessed_at", old))
+    current = {call.path: call.key for call in open_store(store.uri).calls()}
+    assert current[late.path] == "fresh"
+    assert store.assessment_of("key0002").hits == [{"rule": "greeting", "quote": "newer"}]
+    stamps = store.read("recordings", ["processed_at"])["processed_at"].to_pylist()
+    judged_at = store.assessments(["fresh"])["assessed_at"].to_pylist()
+    assert judged_at > [max(stamps)]  # a verdict is never older than its recording
+
+
+def test_each_run_is_named_after_the_one_before_whatever_the_clock_says(store):
+    (store.local / "runs").mkdir()
+    for name in ("20990101T000000Z-aaaaaa", next_run_id(store)):
+        text = json.dumps({"found": 0, "counts": {}, "run_id": name})
+        (store.local / "runs" / f"{name}.json").write_text(text)
+    first = next_run_id(store)
+    assert first > "20990101T000000Z"
+    assert next_run_id(open_store(store.uri))[:16] == first[:16]
+    (store.local / "runs" / f"{first}.json").write_text(json.dumps({"run_id": first}))
+    assert last_run(store) == {"run_id": first}
+    assert next_run_id(store)[:16] > first[:16]
 
 
 def test_a_call_that_was_scored_but_never_judged_is_found(store):
@@ -145,94 +160,6 @@ def test_duplicates_and_lost_files_are_found(store):
         if name.endswith(".parquet"):
             os.remove(f"{store.uri}/recordings/{name}")
     assert {fault.kind for fault in check(store)} == {"unreadable"}
-
-
-def bytes_of(folder):
-    for root, _, files in os.walk(folder):
-        for name in files:
-            yield name.encode()
-            with open(os.path.join(root, name), "rb") as stream:
-                yield stream.read()
-
-
-def has_canary(folder):
-    # The parquet files compress their pages: look at what they hold, too.
-    import glob
-
-    import pyarrow.parquet as pq
-
-    raw = any(CANARY.encode() in data for data in bytes_of(folder))
-    files = glob.glob(f"{folder}/**/*.parquet", recursive=True)
-    return raw or any(CANARY in str(pq.read_table(file).to_pylist()) for file in files)
-
-
-@pytest.mark.parametrize("history", ["as committed", "compacted", "joined and replaced"])
-def test_purging_a_caller_leaves_no_byte_of_a_canary(store, history, monkeypatch):
-    store.commit_calls([facts(7, caller=CANARY, word=CANARY)])
-    store.commit_calls([facts(8)])
-    if history == "compacted":
-        compact(store)
-    elif history != "as committed":
-        monkeypatch.setattr(upkeep, "SMALL_FILES", 1)
-        tidy(store)
-        store.commit_calls([facts(7, caller=CANARY, word=CANARY)])
-    assert has_canary(store.uri)
-    gone = purge(store, callers=[CANARY])
-    assert gone.recordings == 1
-    assert not has_canary(store.uri)
-    assert open_store(store.uri).read("recordings").num_rows == 6
-    assert {fault.kind for fault in check(store)} == {"not-judged"}  # of key0008
-
-
-def test_purging_leaves_who_looked_but_not_at_whom(store):
-    store.commit_calls([facts(7, caller=CANARY)])
-    lines = [
-        {"who": "Sue", "did": "view", "what": "call key0007"},
-        {"who": "Sue", "did": "view", "what": "call key0001"},
-        {"who": "Sue", "did": "search", "what": CANARY},
-    ]
-    log = store.local / "access.jsonl"
-    log.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"who": "Sue", "wh')
-    purge(store, callers=[CANARY])
-    assert [json.loads(line)["what"] for line in log.read_text().splitlines()] == [
-        "call forgotten",
-        "call key0001",
-        "forgotten",
-    ]
-    assert stat.S_IMODE(log.stat().st_mode) == 0o600
-    assert not has_canary(store.uri)
-
-
-def test_purging_takes_names_out_of_every_part_of_an_account(store):
-    store.commit_calls([facts(7, caller=CANARY)])
-    row = {"path": f"in/{CANARY}-7.wav"}
-    (store.local / "runs").mkdir()
-    account = {
-        **{part: [row] for part in ("troubled", "passed_over", "unjudged")},
-        "pending": [row["path"], "in/b.wav"],
-        "unused_rows": [],
-    }
-    (store.local / "runs" / "r.json").write_text(json.dumps(account))
-    purge(store, callers=[CANARY])
-    assert not has_canary(store.uri)
-    assert integrity(store).pending == ("in/b.wav",)
-
-
-def test_purging_by_age_keeps_the_younger_calls(store):
-    store.commit_calls([facts(7, day="2024-01-01"), facts(8, day="2025-03-01")])
-    assert purge(store, before="2025-02-01").recordings == 1
-    assert {row.call_id for row in store.calls()} >= {"call-8", "call-1"}
-
-
-def test_purging_nothing_is_refused(store):
-    with pytest.raises(UsageError, match="nothing to purge"):
-        purge(store)
-
-
-def test_a_purge_killed_between_its_renames_is_completed_by_the_next_reader(store):
-    folder = store.local
-    (folder / "recordings").rename(folder / ("recordings" + FINISHED))
-    assert open_store(store.uri).read("recordings").num_rows == 5
 
 
 def test_compacting_joins_files_and_changes_no_row(store):
@@ -290,16 +217,70 @@ def test_a_backup_made_while_calls_are_committed_is_whole(store, tmp_path):
         assert {fault.kind for fault in faults} <= {"not-judged"}  # a call whose turn came next
 
 
-def test_what_a_run_writes_is_for_its_owner_only(calls, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["recordings", "rulebooks"])
+def test_a_backup_that_fails_says_so_and_leaves_nothing(store, tmp_path, monkeypatch, name):
+    real = deltalake.write_deltalake
+
+    def fails(place, table, **options):
+        if place.endswith(name):
+            raise OSError(errno.ENOSPC, "x")
+        real(place, table, **options)
+
+    keep = facts(0)
+    store.commit_calls([keep])
+    if name == "rulebooks":
+        real(f"{store.uri}/rulebooks", pa.table({"digest": ["d"]}))
+    monkeypatch.setattr(deltalake, "write_deltalake", fails)
+    with pytest.raises(StoreError, match=rf"{name}: not written: No space left"):
+        backup(store, tmp_path / "copies" / "copy")
+    assert list((tmp_path / "copies").iterdir()) == []
+
+
+def test_compacting_that_fails_says_where_and_why(store, monkeypatch):
+    class Failing:
+        def z_order(self, *_, **__):
+            raise OSError(errno.EROFS, "x")
+
+    monkeypatch.setattr(deltalake.DeltaTable, "optimize", property(lambda _: Failing()))
+    with pytest.raises(StoreError, match="recordings: not written: Read-only file system"):
+        compact(store)
+
+
+def test_a_table_that_cannot_be_read_is_told_with_what_to_do(store, capsys):
+    for name in os.listdir(f"{store.uri}/recordings"):
+        if name.endswith(".parquet"):
+            with open(f"{store.uri}/recordings/{name}", "r+b") as stream:
+                stream.truncate(100)
+    copy = str(store.local.parent / "copy")
+    for arguments in (["status"], ["store", "purge", "--caller", "x"], ["store", "backup", copy]):
+        assert command([*arguments, "--store", store.uri]) == 1
+        said = capsys.readouterr().err
+        assert "recordings: cannot be read" in said
+        assert "store check" in said
+    assert command(["store", "check", "--store", store.uri]) == 1
+    assert "recordings : unreadable" in capsys.readouterr().out
+
+
+def test_what_is_written_is_for_its_owner_only(calls, tmp_path, monkeypatch):
     night(tmp_path / "in", calls, count=1)
     monkeypatch.setenv("SPEECHQA_ASR__ENGINE", "stub")
+    store = ["--store", str(tmp_path / "s")]
     old = os.umask(0o022)
     try:
-        arguments = ["run", str(tmp_path / "in"), "--store", str(tmp_path / "s")]
-        assert command([*arguments, "--rulebook", "starter"]) == 0
+        for arguments in (
+            ["run", str(tmp_path / "in"), "--rulebook", "starter"],
+            ["store", "compact"],
+            ["store", "backup", str(tmp_path / "s" / "copy")],
+            ["store", "purge", "--older-than", "2999-01-01"],
+        ):
+            assert command([*arguments, *store]) == 0
+            _is_private(tmp_path / "s")
     finally:
         os.umask(old)
-    for root, folders, files in os.walk(tmp_path / "s"):
+
+
+def _is_private(folder):
+    for root, folders, files in os.walk(folder):
         for name in (*folders, *files):
             mode = stat.S_IMODE(os.stat(os.path.join(root, name)).st_mode)
             assert not mode & 0o077, os.path.join(root, name)

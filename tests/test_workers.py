@@ -79,3 +79,27 @@ def test_no_worker_outlives_its_pool():
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_a_worker_has_time_for_the_call_in_its_hands_once_its_length_is_known(calls, tmp_path):
+    from speechqa.batch.work import CallTask, GroupTask, make_worker
+    from speechqa.metadata import CallMetadata
+    from speechqa.pipeline import Source
+    from tests.nights import cut, settings_for
+
+    tasks = []
+    for number, seconds in enumerate((2, 3)):
+        file = cut(calls[number], tmp_path / f"{number}.wav", start_s=2, seconds=seconds)
+        state = file.stat()
+        source = Source(str(file), state.st_size, state.st_mtime_ns)
+        tasks.append(CallTask(source, CallMetadata(call_id=file.name)))
+    told = []
+    settings = settings_for(tmp_path / "store", vad={"detector": "webrtc"})
+    make_worker(settings, "c", "r")(GroupTask(tuple(tasks)), told.append)
+    assert [(stage, audio_ms) for stage, _, audio_ms in told] == [
+        ("prepare", 0),
+        ("prepare", 2000),
+        ("prepare", 2000),
+        ("prepare", 5000),
+        ("transcribe", 5000),
+    ]

@@ -4,7 +4,7 @@ from speechqa.audio.gather import Room
 from speechqa.audio.read import iter_blocks, open_recording, read_recording
 from speechqa.audio.recording import Damage, FloatArray, IntervalArray, Recording
 from speechqa.audio.resample import resample
-from speechqa.audio.source import Identity, identify
+from speechqa.audio.source import Identity, cannot_open, identify, refuse_too_large
 
 __all__ = [
     "Damage",
@@ -13,9 +13,11 @@ __all__ = [
     "IntervalArray",
     "Recording",
     "Room",
+    "cannot_open",
     "identify",
     "iter_blocks",
     "open_recording",
     "read_recording",
+    "refuse_too_large",
     "resample",
 ]

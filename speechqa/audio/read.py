@@ -17,7 +17,7 @@ from speechqa.audio.pcm import SndfileDecoder, WavDecoder
 from speechqa.audio.recording import Damage, FloatArray, Recording
 from speechqa.audio.riff import ALAW, FLOAT, MP3, MULAW, PCM, walk_wav
 from speechqa.audio.sniff import HEAD_BYTES, Sniffed, id3_bytes, refuse_unknown, sniff
-from speechqa.audio.source import PathLike, Source, Window
+from speechqa.audio.source import PathLike, Source, Window, refuse_too_large
 from speechqa.audio.stream import Decoder, Timeline
 from speechqa.errors import CallError
 from speechqa.settings import AudioSettings
@@ -102,12 +102,7 @@ def _decoder(source: Source, settings: AudioSettings) -> Decoder:
             "the file has 0 bytes",
             hint="the recorder opened it and never wrote; fetch it again",
         )
-    if source.size_bytes > settings.max_bytes:
-        raise CallError(
-            "too-large",
-            f"{source.size_bytes} bytes; at most {settings.max_bytes} are accepted",
-            hint="if recordings are that large here, raise audio.max_bytes",
-        )
+    refuse_too_large(source.size_bytes, settings)
     found = _sniffed(source, settings)
     if found.name == "ogg-unknown":
         raise CallError("unknown-codec", "an Ogg file whose first packet is of no known coding")

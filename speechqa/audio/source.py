@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from speechqa.errors import CallError
+from speechqa.settings import AudioSettings
 
 PathLike = str | os.PathLike[str]
 
@@ -39,7 +40,7 @@ class Source:
             flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
             descriptor = os.open(self.path, flags)
         except (OSError, ValueError) as error:
-            raise _cannot_open(error) from None
+            raise cannot_open(error) from None
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             os.close(descriptor)
@@ -153,10 +154,27 @@ def identify(path: PathLike) -> Identity:
         return source.identity()
 
 
-def _cannot_open(error: OSError | ValueError) -> CallError:
+def refuse_too_large(size_bytes: int, limits: AudioSettings) -> None:
+    """Refuse a file by its size, before a byte of it is read.
+
+    Raises
+    ------
+    CallError
+        ``too-large``.
+    """
+    if size_bytes > limits.max_bytes:
+        raise CallError(
+            "too-large",
+            f"{size_bytes} bytes; at most {limits.max_bytes} are accepted",
+            hint="if recordings are that large here, raise audio.max_bytes",
+        )
+
+
+def cannot_open(error: OSError | ValueError) -> CallError:
+    """Return the error of a recording that the system does not open or show."""
     if isinstance(error, ValueError):
         return CallError("not-a-file", "the name holds a zero byte: no file can have it")
-    if error.errno == errno.ENOENT:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return CallError("missing-file", "no such file: it was moved or deleted")
     if error.errno in (errno.EACCES, errno.EPERM):
         return CallError(

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from speechqa.discovery import UNLISTED
 from speechqa.errors import StoreError
 from speechqa.faults import durable
 from speechqa.store import Store
@@ -77,10 +78,12 @@ class RunReport:
 
     @property
     def exit_code(self) -> int:
-        """0 when all was scored, 3 when some calls failed, 130 when interrupted."""
+        """0 when all was scored, 3 when some calls failed or were not seen, 130 interrupted."""
         if self.interrupted:
             return 130
-        return 3 if self.unjudged or any(self.counts[status] for status in FAILED) else 0
+        unseen = any(reason.startswith(UNLISTED) for _, reason in self.passed_over)
+        failed = any(self.counts[status] for status in FAILED)
+        return 3 if unseen or self.unjudged or failed else 0
 
     @property
     def equation(self) -> str:

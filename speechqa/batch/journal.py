@@ -2,7 +2,8 @@
 
 One line of JSON per event in a file beside the tables, flushed to disk before the work begins.
 Two deaths of the worker, in one run or across runs, put a recording into quarantine. An attempt
-whose end nobody saw (the whole run was killed) is no death: its call is merely tried alone.
+whose end nobody saw (the whole run was killed) is no death: its call is merely tried alone. A file
+that has grown large is written anew with what still matters of it.
 """
 
 from __future__ import annotations
@@ -10,16 +11,20 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from speechqa.faults import durable
-from speechqa.store.disk import write_all, writing
+from speechqa.store.disk import write_all, write_whole, writing
 from speechqa.store.plain import text_of_path
 
 STRIKES = 2
 """Deaths after which a recording is quarantined."""
+
+LARGE_BYTES = 16 * 1024**2
+"""Some 100,000 attempts: more are not read at the start of every run."""
 
 
 @dataclass
@@ -40,14 +45,15 @@ class Journal:
     def __post_init__(self) -> None:
         if self.file is None or not self.file.exists():
             return
-        text = self.file.read_text("utf-8", errors="replace")
-        self._torn = bool(text) and not text.endswith("\n")
-        for line in text.split("\n"):
-            try:
-                event = json.loads(line)
-            except ValueError:  # the last line of a killed run may be cut short
-                continue
-            self._apply(event)
+        line, size = "", 0
+        with writing(self.file), self.file.open(encoding="utf-8", errors="replace") as stream:
+            for line in stream:
+                size += len(line)
+                with suppress(ValueError, TypeError, AttributeError):
+                    self._apply(json.loads(line))  # what a kill cut short is no event
+        self._torn = bool(line) and not line.endswith("\n")
+        if size > LARGE_BYTES:
+            self._fold()
 
     def started(self, paths: list[str], run_id: str) -> None:
         """Write down that these recordings are about to be tried, together."""
@@ -75,6 +81,20 @@ class Journal:
     def forgive(self, paths: list[str]) -> None:
         """Forget the deaths of these recordings, to try them again."""
         self._write({"event": "forgiven", "paths": list(map(text_of_path, paths))})
+
+    def _fold(self) -> None:
+        """Write the file anew: attempts whose end nobody saw, and deaths that still count."""
+        assert self.file is not None
+        events: list[dict[str, Any]] = []
+        if self.suspects:
+            events.append({"event": "start", "paths": sorted(self.suspects), "run": "earlier"})
+        events += [
+            {"event": "died", "paths": [path], "cause": "earlier", "detail": ""}
+            for path in sorted(self.strikes.elements())
+        ]
+        lines = (json.dumps(event, ensure_ascii=False) + "\n" for event in events)
+        write_whole(self.file, "".join(lines))
+        self._torn = False
 
     def _apply(self, event: dict[str, Any]) -> None:
         paths = event.get("paths", [])

@@ -35,7 +35,8 @@ def hold(folder: Path | None) -> Iterator[None]:
     Raises
     ------
     StoreError
-        Another run holds it; the message says which process, where and since when.
+        Another run holds it; the message says which process, where and since when. Or the file
+        system has no locks.
     """
     if folder is None:
         yield
@@ -96,5 +97,10 @@ def _locked(descriptor: int) -> bool:
             if time.monotonic() > until:
                 return False
             time.sleep(0.1)
+        except OSError as error:  # some network shares
+            raise StoreError(
+                f"a store cannot be locked there: {error.strerror}",
+                hint="put the store on a local disk or on object storage, with --store",
+            ) from None
         else:
             return True

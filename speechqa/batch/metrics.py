@@ -39,7 +39,7 @@ def metrics_text(report: RunReport, *, ended_at_s: float) -> str:
         "unjudged": ("Calls stored but not judged.", len(report.unjudged)),
         "audio_seconds": ("Audio processed by the last run.", round(report.audio_s, 3)),
         "duration_seconds": ("Wall time of the last run.", round(report.seconds, 3)),
-        "exit_code": ("0 all scored, 3 some calls failed, 130 interrupted.", report.exit_code),
+        "exit_code": ("0 all scored, 3 not all, 130 interrupted.", report.exit_code),
         "end_timestamp_seconds": ("When the last run ended.", ended_at_s),
     }
     lines = [

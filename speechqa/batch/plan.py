@@ -139,10 +139,8 @@ def plan(
     for path in paths:
         try:
             stat = os.stat(path)
-        except OSError as error:
-            source = Source(path, 0, 0)
-            reason = CallError("unreadable", f"the file cannot be opened: {error.strerror}")
-            result.gone.append((source, reason))
+        except (OSError, ValueError) as error:
+            result.gone.append((Source(path, 0, 0), audio.cannot_open(error)))
             continue
         row = by_file.get((text_of_path(path), stat.st_size, stat.st_mtime_ns))
         if row is not None:

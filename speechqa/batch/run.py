@@ -10,14 +10,13 @@ from __future__ import annotations
 import os
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from speechqa.asr import find_model
 from speechqa.asr.device import worker_processes
+from speechqa.audio import refuse_too_large
 from speechqa.batch.account import RunReport, write_report
 from speechqa.batch.cluster import ClusterExecutor, ClusterJob
 from speechqa.batch.journal import Journal
@@ -38,6 +37,7 @@ from speechqa.pipeline import CallFacts, Source, call_key
 from speechqa.rulebook import Rulebook
 from speechqa.settings import Settings
 from speechqa.store import TABLES, KnownInput, Store
+from speechqa.store.integrity import next_run_id
 from speechqa.store.rulebooks import keep_rulebook
 from speechqa.store.swaps import clear
 from speechqa.store.upkeep import tidy
@@ -92,9 +92,13 @@ class Run:
     passed_over: Sequence[tuple[str, str]] = ()
     logs: Sequence[Path] = ()
     metrics: Sequence[Path] = ()
-    run_id: str = field(default_factory=lambda: _run_id())
+    run_id: str = ""
     _stop: threading.Event = field(default_factory=threading.Event)
     _aliases: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Give the run its name."""
+        self.run_id = self.run_id or next_run_id(self.store)
 
     def over(self, paths: Sequence[str]) -> RunReport:
         """Process the recordings at `paths`; return the account of every one of them."""
@@ -245,6 +249,7 @@ class Run:
                 return
             call = self._bare(source)
             try:
+                refuse_too_large(source.size_bytes, self.settings.audio)
                 call = CallTask(identify(source), self.reader.for_path(source.path), self.segments)
             except CallError as error:
                 finish([failure(call, error, config=config)])
@@ -294,7 +299,3 @@ def recogniser(settings: Settings) -> str:
         return settings.asr.engine
     model = find_model(settings.asr.model)
     return f"{model.name}@{model.digest}"
-
-
-def _run_id() -> str:
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ-") + uuid.uuid4().hex[:6]

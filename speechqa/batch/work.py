@@ -55,14 +55,22 @@ def make_worker(settings: Settings, config: str, run_id: str) -> GroupWork:
         ready: list[Prepared] = []
         rows: list[CallFacts] = []
         for call in group.calls:
-            report(("prepare", call.source.path, _audio_ms(ready)))
+
+            def told(own_ms: int, path: str = call.source.path) -> None:
+                report(("prepare", path, _audio_ms(ready) + own_ms))
+
+            told(0)
             poison(call.source.path, "prepare")
             try:
-                ready.append(
-                    prepare(
-                        call.source, call.metadata, settings, config=config, segments=call.segments
-                    )
+                made = prepare(
+                    call.source,
+                    call.metadata,
+                    settings,
+                    config=config,
+                    segments=call.segments,
+                    on_length=told,
                 )
+                ready.append(made)
             except CallError as error:
                 rows.append(failure(call, error, config=config))
         report(("transcribe", None, _audio_ms(ready)))

@@ -69,11 +69,14 @@ def purge(
     """
     from speechqa.batch.lock import hold
     from speechqa.scorecard import day
-    from speechqa.store.upkeep import purge as forget
+    from speechqa.store.purge import purge as forget
 
     open_ = stored(store)
     with hold(open_.local):
         gone = forget(open_, before=day(older_than, "--older-than"), callers=caller or ())
+    if not gone.recordings:
+        talk().print("no stored call is meant by that: nothing was forgotten")
+        return
     talk().print(
         f"forgotten: {gone.recordings} recordings, {gone.assessments} assessments, "
         f"{gone.reviews} reviews; the history before this was dropped"

@@ -8,7 +8,7 @@ right), never from their sound.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,7 @@ def prepare(
     *,
     config: str,
     segments: str | None = None,
+    on_length: Callable[[int], None] = lambda duration_ms: None,
 ) -> Prepared:
     """Decode one recording, check its line and find its speech.
 
@@ -74,6 +75,8 @@ def prepare(
         Digest of everything that shapes the facts; part of the call's identity.
     segments
         File that says who speaks when, for a one-channel recording.
+    on_length
+        Is told the length (ms) as soon as it is known: what follows takes its time.
 
     Raises
     ------
@@ -81,6 +84,7 @@ def prepare(
         The recording cannot be processed; the reason is in the error.
     """
     recording = read_recording(source.path, settings.audio, room=scratch_room(settings))
+    on_length(recording.duration_ms)
     _refuse_moving_target(source, recording)
     parties = _parties(recording, settings)
     found = vad.speech_of_channels(recording.samples, recording.rate_hz, settings.vad)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from speechqa.errors import SpeechqaError
 from speechqa.store.schema import PARTIES, spans_array
+from speechqa.store.swaps import FINISHED, OLD, UNFINISHED
 from speechqa.store.tables import TABLES, Store
 
 STATUSES = frozenset({"scored", "damaged", "refused", "quarantined", "deferred"})
 
 UNJUDGED = "not-judged"
 """Kind of fault that the next run or ``speechqa assess`` mends."""
+
+UNFINISHED_PURGE = "unfinished-purge"
+"""Kind of fault that the next run or purge mends; until then forgotten calls may be in there."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +61,45 @@ def check(store: Store) -> list[Fault]:
     readable = {fault.table for fault in found}
     found.extend(_duplicates("recordings", rows["recordings"], ("key",)))
     found.extend(_duplicates("assessments", rows["assessments"], ("key", "assessment")))
-    for row in rows["recordings"]:
-        found.extend(Fault("recordings", kind, row["key"], d) for kind, d in _facts(row))
-    for row in rows["assessments"]:
-        found.extend(Fault("assessments", kind, row["key"], d) for kind, d in _assessment(row))
+    for table, look in (("recordings", _facts), ("assessments", _assessment)):
+        for row in rows[table]:
+            found.extend(Fault(table, kind, str(row["key"]), d) for kind, d in _each(look, row))
     if "recordings" not in readable:
         found.extend(_orphans(rows))
     if not readable & {"recordings", "assessments"}:
         found.extend(_unjudged(store, rows["assessments"]))
+    if store.local is not None:
+        found.extend(_files(store.local))
     return found
+
+
+def _each(
+    look: Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]], row: Mapping[str, Any]
+) -> list[tuple[str, str]]:
+    """Return the faults of a row; one in which nothing can be looked up is a fault itself."""
+    try:
+        return list(look(row))
+    except (TypeError, ValueError, KeyError) as error:
+        return [("bad-values", f"{type(error).__name__}: values of other kinds than there must be")]
+
+
+def _files(folder: Path) -> Iterator[Fault]:
+    """Yield faults of the files beside the tables: accounts, and what a killed purge left."""
+    for file in sorted((folder / "runs").glob("*.json")):
+        try:
+            account = json.loads(file.read_text("utf-8"))
+            told = sum(account["counts"].values())
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            yield Fault("runs", "bad-account", file.name, "it cannot be read as an account")
+            continue
+        if told != account.get("found"):
+            detail = f"{account.get('found')} found, {told} accounted for"
+            yield Fault("runs", "bad-account", file.name, detail)
+    for name in TABLES:
+        for ending in (UNFINISHED, FINISHED, OLD):
+            if (folder / (name + ending)).exists():
+                detail = "a purge was killed: give its command again, or run"
+                yield Fault(name, UNFINISHED_PURGE, name + ending, detail)
 
 
 def _duplicates(table: str, rows: list[dict[str, Any]], names: tuple[str, ...]) -> Iterator[Fault]:

@@ -4,6 +4,9 @@ Rows that are new are appended, and only to the very version of the table in whi
 looked for; when another writer was faster the commit fails, and is tried again on what is there
 now. So nothing is written twice, and no stored row has to be read for it. Rows that replace stored
 ones are merged, which reads the table.
+
+Which of two rows is the newer one is told by their stamps, so a row never gets an older stamp than
+those it is added to: a clock that was set back would bring old results back to light.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -31,6 +35,40 @@ CONFIGURATION: Mapping[str, str | None] = {
 
 
 @dataclass
+class Newest:
+    """The latest stamp seen in a store, over all its tables.
+
+    Parameters
+    ----------
+    stamp
+        ISO 8601 in UTC; empty before any was seen.
+    """
+
+    stamp: str = ""
+
+    def see(self, stamps: Iterable[str | None]) -> None:
+        """Take note of stored stamps."""
+        self.stamp = max(self.stamp, max((stamp or "" for stamp in stamps), default=""))
+
+    def after(self, rows: pa.Table, column: str) -> pa.Table:
+        """Return rows whose stamps lie after all that were seen.
+
+        Examples
+        --------
+        >>> rows = pa.table({"at": ["2026-01-01T00:00:00+00:00"]})
+        >>> Newest("2026-01-02T00:00:00+00:00").after(rows, "at")["at"].to_pylist()
+        ['2026-01-02T00:00:00.000001+00:00']
+        >>> Newest("2025-12-31T00:00:00+00:00").after(rows, "at") is rows
+        True
+        """
+        if min(rows[column].to_pylist()) > self.stamp:
+            return rows
+        later = datetime.fromisoformat(self.stamp) + timedelta(microseconds=1)
+        fresh = pa.array([later.isoformat()] * rows.num_rows, pa.string())
+        return rows.set_column(rows.schema.get_field_index(column), column, fresh)
+
+
+@dataclass
 class Identities:
     """The identities of one table's rows, kept from commit to commit.
 
@@ -38,9 +76,15 @@ class Identities:
     ----------
     columns
         What makes two rows the same.
+    stamp
+        Column that says when a row was made.
+    newest
+        Shared by the tables of a store.
     """
 
     columns: tuple[str, ...]
+    stamp: str
+    newest: Newest = field(default_factory=Newest)
     _files: set[str] = field(default_factory=set)
     _held: set[tuple[str, ...]] = field(default_factory=set)
 
@@ -51,14 +95,21 @@ class Identities:
             self._files, self._held = set(), set()
         fresh = now - self._files
         if fresh:
-            self._held.update(_of(_rows(table, fresh, self.columns)))
+            rows = _rows(table, fresh, (*self.columns, self.stamp))
+            self._held.update(self.of(rows))
+            self.newest.see(rows[self.stamp].to_pylist())
             self._files = now
         return self._held
 
     def add(self, table: Any, rows: pa.Table) -> None:
         """Take note of rows that were just appended, giving this snapshot."""
-        self._held.update(_of(rows.select(list(self.columns))))
+        self._held.update(self.of(rows))
+        self.newest.see(rows[self.stamp].to_pylist())
         self._files = set(table.file_uris())
+
+    def of(self, rows: pa.Table) -> Iterable[tuple[str, ...]]:
+        """Return the identity of each row."""
+        return zip(*(rows[name].to_pylist() for name in self.columns), strict=True)
 
 
 def commit(open_table: Callable[[], Any], uri: str, rows: pa.Table, identities: Identities) -> None:
@@ -80,15 +131,17 @@ def commit(open_table: Callable[[], Any], uri: str, rows: pa.Table, identities: 
 
     if rows.num_rows == 0:
         return
-    given = set(_of(rows.select(list(identities.columns))))
+    given = set(identities.of(rows))
     for attempt in range(COMMIT_TRIES):
         table = open_table()
         try:
-            if given & identities.read(table):
-                _merge(table, rows, identities.columns)
+            known = identities.read(table)
+            stamped = identities.newest.after(rows, identities.stamp)
+            if given & known:
+                _merge(table, stamped, identities.columns)
             else:
-                _append(table, rows)
-                identities.add(table, rows)
+                _append(table, stamped)
+                identities.add(table, stamped)
         except CommitFailedError:
             time.sleep(random.uniform(0, 0.05 * 2 ** min(attempt, 6)))
         except (DeltaError, OSError) as error:
@@ -149,7 +202,3 @@ def _rows(table: Any, uris: set[str], columns: Sequence[str]) -> pa.Table:
         if piece.path.rsplit("/", 1)[-1] in names
     ]
     return pa.concat_tables(found)
-
-
-def _of(rows: pa.Table) -> Iterable[tuple[str, ...]]:
-    return zip(*(column.to_pylist() for column in rows.columns), strict=True)

@@ -19,6 +19,9 @@ _NEEDS = {
     errno.EPERM: "give this user the right to write there, or choose another --store",
     errno.EIO: "the disk itself fails: look at the system's log",
 }
+_IN_THE_WAY = dict.fromkeys(
+    (errno.EEXIST, errno.ENOTDIR), "a file is in the way: choose another folder with --store"
+)
 NEARLY_FULL_BYTES = 1_000_000
 GO_ON = "then run again: what is stored is whole, and the rest is done"
 
@@ -29,7 +32,7 @@ def disk_error(path: Path | str, error: BaseException) -> StoreError:
     number = number or _number_in(str(error)) or _looks_like(Path(path))
     reason = os.strerror(number) if number else _first_line(error)
     left = _left(Path(path)) if number in (errno.ENOSPC, errno.EDQUOT) else ""
-    need = _NEEDS.get(number or 0, "check free space and the rights there")
+    need = (_NEEDS | _IN_THE_WAY).get(number or 0, "check free space and the rights there")
     return StoreError(f"{path}: not written: {reason}{left}", hint=f"{need}, {GO_ON}")
 
 

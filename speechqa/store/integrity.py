@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from speechqa.store.tables import Store
 
 STATUSES = ("scored", "damaged", "refused", "quarantined", "deferred", "pending")
+_STAMP = "%Y%m%dT%H%M%SZ"
+
 AGAIN = ("refused", "quarantined", "deferred")
 """Statuses that can be tried again."""
 
@@ -108,7 +114,24 @@ def account(
 
 def last_run(store: Store) -> dict[str, Any] | None:
     """Return the newest run's account, if the store is local and keeps one."""
-    if store.local is None or not (store.local / "runs").is_dir():
-        return None
-    files = sorted((store.local / "runs").glob("*.json"))
-    return dict(json.loads(files[-1].read_text("utf-8"))) if files else None
+    for file in reversed(_accounts(store)):
+        with suppress(ValueError, OSError):  # `store check` names it
+            account = json.loads(file.read_text("utf-8"))
+            if isinstance(account, dict) and "run_id" in account:
+                return account
+    return None
+
+
+def next_run_id(store: Store) -> str:
+    """Return a name for a run that sorts after all earlier ones, whatever the clock says now."""
+    at = datetime.now(UTC)
+    names = [file.stem for file in _accounts(store)]
+    with suppress(ValueError, IndexError):  # no run yet, or a name that is none of ours
+        last = datetime.strptime(names[-1].split("-")[0], _STAMP).replace(tzinfo=UTC)
+        at = max(at, last + timedelta(seconds=1))
+    return f"{at.strftime(_STAMP)}-{uuid.uuid4().hex[:6]}"
+
+
+def _accounts(store: Store) -> list[Path]:
+    """Return the files of all runs' accounts, the oldest first."""
+    return sorted((store.local / "runs").glob("*.json")) if store.local else []

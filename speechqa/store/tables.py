@@ -20,7 +20,7 @@ from speechqa.errors import InputMissing, StoreError, UsageError
 from speechqa.faults import durable
 from speechqa.pipeline import Assessment, CallFacts
 from speechqa.store.assessments import ASSESSMENTS, assessment_of_row
-from speechqa.store.commits import CONFIGURATION, Identities, commit
+from speechqa.store.commits import CONFIGURATION, Identities, Newest, commit
 from speechqa.store.disk import disk_error, writing
 from speechqa.store.known import KnownInput
 from speechqa.store.lookup import rows_with, table_with
@@ -41,6 +41,13 @@ IDENTITY: Mapping[str, tuple[str, ...]] = {
 }
 """What makes two rows of a table the same."""
 
+STAMP: Mapping[str, str] = {
+    "recordings": "processed_at",
+    "assessments": "assessed_at",
+    "reviews": "reviewed_at",
+}
+"""The column of a table that says which of two rows is the newer one."""
+
 BLOCK_CALLS = 500
 
 
@@ -58,7 +65,10 @@ class Store:
     def __init__(self, uri: str, storage_options: Mapping[str, str] | None = None) -> None:
         self.uri = uri
         self._options = dict(storage_options or {})
-        self._identities = {name: Identities(columns) for name, columns in IDENTITY.items()}
+        newest = Newest()
+        self._identities = {
+            name: Identities(columns, STAMP[name], newest) for name, columns in IDENTITY.items()
+        }
 
     @property
     def storage_options(self) -> dict[str, str] | None:
@@ -113,8 +123,23 @@ class Store:
         self._commit("reviews", rows)
 
     def read(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return a table's newest snapshot, all rows, the named columns."""
-        return self.open_table(table).to_pyarrow_table(columns=list(columns) if columns else None)
+        """Return a table's newest snapshot, all rows, the named columns.
+
+        Raises
+        ------
+        StoreError
+            Files of the table are missing or broken.
+        """
+        from deltalake.exceptions import DeltaError
+
+        newest = self.open_table(table)
+        try:
+            return newest.to_pyarrow_table(columns=list(columns) if columns else None)
+        except (DeltaError, OSError, ValueError) as error:
+            raise StoreError(
+                f"{self.uri}: {table}: cannot be read: {_first_line(error)[:300]}",
+                hint=f"speechqa store check --store {self.uri} names all faults; restore a backup",
+            ) from error
 
     def current(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the current rows of ``recordings``: the newest per path and per content."""
@@ -243,7 +268,8 @@ class Store:
             ) from None
         except DeltaError as error:
             raise StoreError(
-                f"{self.uri}: {name}: the table cannot be opened: {_first_line(error)}"
+                f"{self.uri}: {name}: the table cannot be opened: {_first_line(error)[:300]}",
+                hint="take the table from a backup, or start a new store",
             ) from error
 
     def _table_uri(self, name: str) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from speechqa.batch.lock import hold
 from tests.conftest import ROOT
-from tests.torture import crashes, disks, failing, poisons
+from tests.torture import crashes, disks, failing, forgetting, poisons
 from tests.torture.inline import begun, ended
 
 FUZZED_AT_ONCE = 5000
@@ -150,6 +150,16 @@ def _eio(base: Path, first: int, _: int) -> Iterator[Piece]:
         yield _piece(compared, number, "stopped with a message" if said else "did not matter")
 
 
+def _purges(base: Path, first: int, _: int) -> Iterator[Piece]:
+    folder = forgetting.template(base)
+    number, met = first, True
+    while met:
+        number += 1
+        met, wrong = forgetting.killed_at(folder, base / "store", number)
+        if met or wrong:
+            yield Piece(number, "completed by the same purge", wrong)
+
+
 def _orders(base: Path, first: int, end: int) -> Iterator[Piece]:
     compared = crashes.Compared(base)
     for number in range(first, end):
@@ -231,6 +241,7 @@ ROWS = (
         None,
         _full,
     ),
+    Row("purges", "kill -9 at every durable step of a purge, each once", None, _purges),
     Row("orders", "3 shuffled runs x 1, 2, 4 workers", 9, _orders),
     Row("poison", "recordings, 8 of them poison, two runs and a retry", 200, _poison),
     Row("locks", "lock left by a killed process", 100, _locks),
@@ -256,16 +267,41 @@ ROWS = (
         1,
         _tests("tests/test_audio_damage.py", marker="slow"),
     ),
-    Row("audio", "formats, limits, hostile names and values", 1, _tests("tests/test_audio.py")),
+    Row(
+        "awkward",
+        "a folder of awkward files through a whole run; false alarms on clean ones",
+        1,
+        _tests("tests/test_awkward.py", marker="slow"),
+    ),
+    Row(
+        "audio",
+        "formats, limits, hostile names and values, an odd night, metadata",
+        1,
+        _tests(
+            "tests/test_audio.py",
+            "tests/test_line.py",
+            "tests/test_odd_night.py",
+            "tests/test_run_edges.py",
+            "tests/test_discovery.py",
+            "tests/test_metadata.py",
+        ),
+    ),
     Row(
         "privacy",
-        "card numbers, no text, logs, purge",
+        "card numbers, no text, logs, purge, store check, backup",
         1,
         _tests(
             "tests/test_reliability_privacy.py",
             "tests/test_privacy.py",
+            "tests/test_purge.py",
             "tests/test_store.py",
         ),
+    ),
+    Row(
+        "exports",
+        "formula cells, files written beside and renamed",
+        1,
+        _tests("tests/test_export_tables.py", "tests/test_export_calls.py"),
     ),
     Row(
         "recogniser",
@@ -275,6 +311,8 @@ ROWS = (
             "tests/test_asr_engine.py",
             "tests/test_asr_languages.py",
             "tests/test_asr_models.py",
+            "tests/test_asr_words.py",
+            "tests/test_assess.py",
         ),
     ),
 )

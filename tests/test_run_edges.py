@@ -1,0 +1,161 @@
+"""What a run leans on, failing: its own files, its locks, its disk, and files that go or swell."""
+
+import errno
+import math
+import os
+
+import pytest
+
+import speechqa.batch.journal as journal_module
+import speechqa.batch.lock as lock_module
+import speechqa.batch.run as run_module
+from speechqa import faults
+from speechqa.batch import local
+from speechqa.batch.journal import Journal
+from speechqa.batch.lock import hold
+from speechqa.errors import InputMissing, StoreError
+from speechqa.store import open_store
+from tests.nights import cut, run_night
+from tests.torture.inline import Inline
+
+FAST = {"vad": {"detector": "webrtc"}, "workers": 1}
+
+
+@pytest.fixture
+def inline(monkeypatch):
+    """Process calls in this process: what is tested is what the parent does."""
+    monkeypatch.setattr(local, "Workers", Inline)
+
+
+@pytest.fixture
+def inbox(calls, tmp_path):
+    (tmp_path / "in").mkdir()
+    cut(calls[0], tmp_path / "in" / "a.wav", start_s=2, seconds=4)
+    cut(calls[1], tmp_path / "in" / "b.wav", start_s=2, seconds=3)
+    return tmp_path / "in"
+
+
+@pytest.mark.parametrize("line", ["7", '{"event": "start", "paths": 3}', "[]", '{"event": []}'])
+def test_a_line_that_is_no_attempt_is_passed_over(tmp_path, line):
+    file = tmp_path / "attempts.jsonl"
+    file.write_text(line + "\n")
+    assert Journal(file).died("a.wav", "crash", "SIGSEGV") == 1
+    assert Journal(file).strikes["a.wav"] == 1
+
+
+def test_attempts_that_have_grown_large_are_written_anew_with_what_still_counts(
+    tmp_path, monkeypatch
+):
+    file = tmp_path / "attempts.jsonl"
+    journal = Journal(file)
+    for number in range(50):
+        journal.started([f"{number}.wav"], "r")
+    journal.died("3.wav", "crash", "SIGSEGV")
+    journal.finished([f"{number}.wav" for number in range(5, 50)])
+    large = file.stat().st_size
+    monkeypatch.setattr(journal_module, "LARGE_BYTES", 1000)
+    folded, again = Journal(file), Journal(file)
+    assert file.stat().st_size < large / 10
+    for one in (folded, again):
+        assert one.suspects == {f"{number}.wav" for number in range(5)}
+        assert dict(one.strikes) == {"3.wav": 1}
+
+
+def test_a_share_without_locks_is_told_as_such(tmp_path, monkeypatch):
+    def flock(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(lock_module.fcntl, "flock", flock)
+    said = "cannot be locked there: No locks available"
+    with pytest.raises(StoreError, match=said) as told, hold(tmp_path):
+        pass
+    assert "object storage" in told.value.hint
+
+
+def test_a_file_in_the_place_of_the_store_is_told_as_such(tmp_path):
+    (tmp_path / "store").write_text("")
+    with pytest.raises(StoreError, match="File exists") as told:
+        open_store(str(tmp_path / "store"), create=True)
+    assert "a file is in the way" in told.value.hint
+
+
+class Killed(BaseException):
+    """Ends a run as a kill does: nothing of it tidies up."""
+
+
+def test_a_kill_costs_at_most_one_commit_of_work(inline, calls, tmp_path, monkeypatch):
+    """Calls that were finished and are not stored afterwards, for kills at all durable steps."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(12):
+        cut(calls[number % 5], folder / f"{number}.wav", start_s=2 + number, seconds=1)
+    finished = []
+
+    def killed(*_):
+        raise Killed
+
+    monkeypatch.setattr(local, "GROUP_CALLS", 2)
+    monkeypatch.setattr(run_module, "COMMIT_SECONDS", math.inf)
+    monkeypatch.setattr(run_module.Progress, "advance", lambda _, rows: finished.extend(rows))
+    monkeypatch.setattr(os, "kill", killed)
+    lost = []
+    for step in range(1, 100, 3):
+        finished.clear()
+        monkeypatch.setattr(faults._Steps, "count", 0)
+        monkeypatch.setenv(faults.CRASH_AT, str(step))
+        store = tmp_path / f"store-{step}"
+        try:
+            run_night([folder], store, **FAST)
+            break
+        except Killed:
+            made = (store / "recordings" / "_delta_log").exists()
+            stored = open_store(str(store)).read("recordings").num_rows if made else 0
+            lost.append(len(finished) - stored)
+    assert len(lost) > 6
+    assert max(lost) > 0
+    assert max(lost) < 4 + 2  # settings of these tests: 4 calls a commit, 2 of them at once
+
+
+def test_a_file_too_large_is_refused_before_a_byte_of_it_is_read(
+    inline, inbox, tmp_path, monkeypatch
+):
+    with (inbox / "huge.wav").open("wb") as stream:
+        stream.truncate(3 << 30)
+    real = run_module.identify
+
+    def identify(source):
+        assert not source.path.endswith("huge.wav")
+        return real(source)
+
+    monkeypatch.setattr(run_module, "identify", identify)
+    report = run_night([inbox], tmp_path / "store", **FAST)
+    assert report.equation == "3 found = 2 scored + 1 refused"
+    assert next(iter(report.troubled.values()))[1] == "too-large"
+
+
+def test_a_folder_that_nobody_may_list_makes_the_run_end_with_3(
+    inline, inbox, tmp_path, monkeypatch
+):
+    (inbox / "locked").mkdir()
+    real = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("/locked"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    report = run_night([inbox], tmp_path / "store", **FAST)
+    assert (report.equation, report.exit_code) == ("2 found = 2 scored", 3)
+    assert [reason for _, reason in report.passed_over] == ["cannot be listed: Permission denied"]
+
+
+def test_a_recording_that_goes_before_it_is_looked_at_is_told_as_missing(inline, inbox, tmp_path):
+    report = run_night([inbox / "a.wav", inbox / "b.wav"], tmp_path / "store", **FAST)
+    (inbox / "a.wav").unlink()
+    with pytest.raises(InputMissing):
+        run_night([inbox / "a.wav"], tmp_path / "store", **FAST)
+    (inbox / "a.wav").symlink_to(inbox / "nowhere")
+    report = run_night([inbox / "a.wav"], tmp_path / "store", **FAST)
+    assert report.equation == "1 found = 1 refused"
+    assert next(iter(report.troubled.values()))[1] == "missing-file"
