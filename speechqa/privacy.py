@@ -3,8 +3,9 @@
 A transcript with a card number in it turns a tolerated recording into a breach: the PCI DSS
 forbids to keep sensitive authentication data after authorisation (requirement 3.3.1). Numbers are
 found as they are spoken: digits, words, "double four", Chinese digits, with fillers between, and
-across the other party's "yes". The words are masked and their places listed, so that the audio
-can be muted there. It knows nothing of files or stores.
+across the other party's "yes". Words of a one-channel call that nobody can be given count for both
+parties. The words are masked and their places listed, so that the audio can be muted there. It
+knows nothing of files or stores.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ CODE_DIGITS = (3, 8)
 CODE_WITHIN_MS = 20_000
 """A run of this many digits is masked when a code was named at most this long before it."""
 
+CODE_AFTER_MS = 2000
+"""Or when who spoke them names a code at most this long after: "seven two nine is the code"."""
+
 FILLERS_BETWEEN = 4
 PAUSE_MS = 15_000
 """What may lie between two digits of one number: so many other words, and so long a pause."""
@@ -36,6 +40,8 @@ _TEENS = frozenset(
 )
 _TENS = frozenset("twenty thirty forty fifty sixty seventy eighty ninety".split())
 _REPEATS = {"double": 2, "triple": 3, "treble": 3}
+_EDGES = re.compile(r"^\W+|\W+$")
+_DASHES = re.compile(r"[-\u2010-\u2015\u2212]")
 _CODE_NAMES = re.compile(
     r"security (code|number)|cvv|cvc|c v v|c v c|card verification|verification code"
     r"|one[ -]time (code|password|passcode)|passcode|password|\bpin\b|\bp i n\b"
@@ -84,7 +90,9 @@ def mask_numbers(words: Sequence[Word]) -> Masked:
             digits = sum(count for _, count in run)
             first, last = words[run[0][0]], words[run[-1][0]]
             code = CODE_DIGITS[0] <= digits <= CODE_DIGITS[1] and any(
-                0 <= first.start_ms - at <= CODE_WITHIN_MS for at in named
+                0 <= first.start_ms - at <= CODE_WITHIN_MS
+                or (who == party and 0 <= at - last.end_ms <= CODE_AFTER_MS)
+                for who, at in named
             )
             if digits >= CARD_DIGITS or code:
                 hide.update(place for place, _ in run)
@@ -119,12 +127,19 @@ def _runs(words: Sequence[Word], party: str) -> Iterator[list[tuple[int, int]]]:
 
 
 def _digit_words(words: Sequence[Word], party: str) -> Iterator[tuple[int, int | None]]:
-    """Yield (place, digits) for each word of `party`; None for a word that is no number."""
-    own = [place for place, word in enumerate(words) if word.party == party]
+    """Yield (place, digits) for each word of `party`; None for a word that is no number.
+
+    A word that is several, such as "forty-five", gives each of them.
+    """
+    own = [
+        (place, part)
+        for place, word in enumerate(words)
+        if _is_of(word, party)
+        for part in _parts(_plain(word.text))
+    ]
     repeat = 0
-    for here, place in enumerate(own):
-        text = _plain(words[place].text)
-        following = _plain(words[own[here + 1]].text) if here + 1 < len(own) else ""
+    for here, (place, text) in enumerate(own):
+        following = own[here + 1][1] if here + 1 < len(own) else ""
         if text in _REPEATS and _digits(following) == 1:
             yield place, 0
             repeat = _REPEATS[text]
@@ -161,11 +176,30 @@ def _digits(text: str) -> int | None:
     return None
 
 
-def _code_names(words: Sequence[Word]) -> list[int]:
-    """Return the instants (ms) at which either party has just named a code."""
-    found: list[int] = []
+def _is_of(word: Word, party: str) -> bool:
+    """Whether a word is of `party`, or may be: nobody can say whose a mixed one is."""
+    return word.party in (party, "mixed")
+
+
+def _parts(text: str) -> list[str]:
+    """Return the numbers that a word with hyphens is made of, else the word.
+
+    Examples
+    --------
+    >>> _parts("forty-five"), _parts("double-four"), _parts("one-time"), _parts("4533-1234")
+    (['forty', 'five'], ['double', 'four'], ['one-time'], ['4533', '1234'])
+    """
+    parts = [part for part in _DASHES.split(text) if part]
+    if len(parts) > 1 and all(part in _REPEATS or _digits(part) for part in parts):
+        return parts
+    return [text]
+
+
+def _code_names(words: Sequence[Word]) -> list[tuple[str, int]]:
+    """Return who has just named a code, and at which instants (ms)."""
+    found: list[tuple[str, int]] = []
     for party in dict.fromkeys(word.party for word in words):
-        own = [word for word in words if word.party == party]
+        own = [word for word in words if _is_of(word, party)]
         line, ends = "", []
         for word in own:
             text = _plain(word.text)
@@ -173,9 +207,9 @@ def _code_names(words: Sequence[Word]) -> list[int]:
             line += glue + text
             ends.append((len(line), word.end_ms))
         stops = [match.end() for match in _CODE_NAMES.finditer(line)]
-        found += [next(ms for length, ms in ends if length >= stop) for stop in stops]
-    return sorted(found)
+        found += [(party, next(ms for length, ms in ends if length >= stop)) for stop in stops]
+    return found
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).lower().strip(" .,;:!?\"'()，。？！、；：-")
+    return _EDGES.sub("", unicodedata.normalize("NFKC", text).lower())

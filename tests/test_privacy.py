@@ -30,6 +30,10 @@ def texts(words):
         "forty five thirty three twelve thirty four fifty six seventy eight ninety twelve".split(),
         "four five three um three one two three four yeah five six seven eight nine oh one".split(),
         "triple four double five six seven eight nine one two three".split(),
+        "forty-five thirty-three twelve thirty-four fifty-six seventy-eight ninety twelve".split(),
+        "double-four three-three one–two three four five six seven eight".split(),
+        ["“4533", "1234”", "(5678", "9012…"],
+        ["4533–1234–5678", "9012."],
     ],
 )
 def test_a_card_number_is_masked_however_it_is_spoken(card):
@@ -75,6 +79,26 @@ def test_a_code_is_masked_when_either_party_has_just_named_it(asked, answer):
     words = said(asked, "agent") + said(answer, start=4000)
     left = [text for text in texts(words)[len(asked) :] if text != MASK]
     assert set(left) <= {"it's", "是"}
+
+
+def test_a_number_is_masked_where_nobody_can_say_whose_half_of_its_words_are():
+    words = said(CARD_EN[:7]) + said(CARD_EN[7:], "mixed", start=2100)
+    assert {word.text for word in mask_numbers(words).words} == {MASK}
+
+
+def test_a_code_is_masked_when_its_name_follows_it_at_once():
+    words = said(["seven", "two", "nine", "is", "the", "security", "code"])
+    assert texts(words) == [MASK] * 3 + ["is", "the", "security", "code"]
+    late = said(["two", "zero", "zero", "pounds", "please"]) + said(
+        ["and", "the", "security", "code"], start=4000
+    )
+    assert MASK not in texts(late)
+
+
+@pytest.mark.parametrize("said_so", ["one-time", "twenty-first", "part-two", "x-4-y"])
+def test_a_word_that_is_a_number_in_part_is_a_word(said_so):
+    words = said(["password", *[said_so] * 4])
+    assert texts(words) == ["password", *[said_so] * 4]
 
 
 def test_a_short_number_long_after_a_code_was_named_stays():
