@@ -18,7 +18,17 @@ from speechqa.timing import MEASURES
 from speechqa.web import create_app, languages, verdicts
 from speechqa.web.access import Access, Person
 from speechqa.web.guard import COOKIE, CSP
-from tests.web_store import BASE, TALK, book, made_call, make_sound, make_store, settings
+from tests.web_store import (
+    BASE,
+    TALK,
+    assess,
+    assessments_table,
+    book,
+    made_call,
+    make_sound,
+    make_store,
+    settings,
+)
 
 HOSTS = ["127.0.0.1:8765", "localhost:8765"]
 POST = {"Origin": BASE}
@@ -259,6 +269,33 @@ def test_the_access_log_says_who_saw_what_and_holds_no_token(app_and_access, pla
     assert file.stat().st_mode & 0o077 == 0
 
 
+def test_every_view_is_a_line_of_the_log(app_and_access, boss, place):
+    file, seen = place[0] / "access.jsonl", []
+    for method, path in addresses(app_and_access[0]):
+        if method != "GET" or path.startswith("/static") or path == "/enter":
+            continue
+        before = len(file.read_text().splitlines())
+        assert boss.get(path).status_code == 200, path
+        (line,) = map(json.loads, file.read_text().splitlines()[before:])
+        assert (line["who"], line["did"] in ("view", "play", "search")) == ("Priya", True), path
+        seen.append(path)
+    assert len(seen) >= 11
+
+
+def test_a_play_is_logged_wherever_it_begins(app_and_access, place):
+    client = enter(*app_and_access, Person("supervisor", "Mia"))
+
+    def plays():
+        rows = map(json.loads, (place[0] / "access.jsonl").read_text().splitlines())
+        return sum((row["who"], row["did"]) == ("Mia", "play") for row in rows)
+
+    counts = []
+    for asked in ("bytes=5000-6000", "bytes=6001-7000", "bytes=0-100", "bytes=101-200"):
+        client.get(f"/calls/{KEY}/sound.wav", headers={"Range": asked})
+        counts.append(plays())
+    assert counts == [1, 1, 2, 2]
+
+
 # ------------------------------------------------------------------------------------ roles
 
 
@@ -357,9 +394,46 @@ def test_what_needs_attention_is_listed_with_agent_and_rule(boss):
     assert boss.get("/attention/anything").status_code == 404
 
 
+def test_what_came_with_the_last_night_stands_first_and_alone_on_request(tmp_path):
+    """A call of an earlier month that was run tonight comes before yesterday's calls."""
+    from datetime import UTC, datetime, timedelta
+
+    from speechqa.store import open_store
+    from speechqa.store.schema import recordings_table
+
+    store = open_store(str(tmp_path / "store"), create=True)
+    early, before = [made_call(2), made_call(3)], datetime.now(UTC) - timedelta(hours=30)
+    store._commit("recordings", recordings_table(early, processed_at=before))
+    tonight = made_call(1, started_at=datetime(2025, 1, 1))
+    store.commit_calls([tonight])
+    judged = assess([*early, tonight], book(), settings().timing)
+    store.commit_assessments(assessments_table(judged))
+    access = Access()
+    app = create_app(store, settings(), book(), access=access, hosts=HOSTS)
+    client = enter(app, access, Person("supervisor", "Priya"))
+    card = client.get("/").text.partition('<div class="card critical">')[2].partition("</div>")[0]
+    assert '<span class="count">3</span>' in card
+    assert "1 of the last night" in card
+    assert re.findall(r'<li><a href="/calls/(\w+)">', card)[0] == KEY
+    rows = client.get("/attention/critical?night=1").text.split("<tbody>")[1]
+    assert re.findall(r'<a href="/calls/(\w+)">', rows) == [KEY]
+    assert 'name="night"' in client.get("/attention/critical?night=1").text
+    assert client.get("/attention/critical").text.count('scope="row"') == 3
+
+
+def test_the_number_of_scored_calls_stands_beside_all_of_them(tmp_path):
+    short = made_call(2, talk=[("customer", "hello")])
+    store = make_store(tmp_path, [made_call(1), short])
+    assert store.assessment_of(short.key).score["percent"] is None
+    access = Access()
+    app = create_app(store, settings(), book(), access=access, hosts=HOSTS)
+    client = enter(app, access, Person("supervisor", "Priya"))
+    row = client.get("/").text.partition("<bdi>AnnaP</bdi>")[2]
+    assert re.search(r'data-v="2">2<br><small class="dim">1 with a score', row)
+
+
 def test_fragile_verdicts_stand_first_until_somebody_has_judged_them(tmp_path):
     """Also on a call that fails by another rule, in the team's list and among the findings."""
-    from speechqa.store.assessments import assessments_table
     from speechqa.web.call_page import findings
     from speechqa.web.figures import attention
     from speechqa.web.snapshot import Archive
@@ -533,6 +607,20 @@ def test_whatever_the_codec_is_browsers_get_pcm_of_the_same_length(tmp_path, nam
     info = soundfile.info(io.BytesIO(body))
     assert (info.format, info.subtype) == ("WAV", "PCM_16")
     assert info.duration == pytest.approx(4.0, abs=0.15)
+
+
+def test_a_long_recording_is_made_block_by_block_and_stays_the_same(monkeypatch):
+    from speechqa.web import sound
+
+    samples = np.random.default_rng(3).normal(0, 0.7, (2, 1000)).astype(np.float32)
+    silent = [(0, 30), (190, 420), (990, 1000)]
+    whole = sound.wav_bytes(samples, 8000, silent)
+    monkeypatch.setattr(sound, "BLOCK", 97)
+    assert sound.wav_bytes(samples, 8000, silent) == whole
+    read, _ = soundfile.read(io.BytesIO(whole), dtype="int16", always_2d=True)
+    quiet = [not read[a:b].any() for a, b in silent]
+    assert quiet == [True] * 3
+    assert np.count_nonzero(read[420:990]) > 1000
 
 
 @pytest.mark.parametrize(

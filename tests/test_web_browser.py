@@ -265,9 +265,7 @@ def test_from_the_team_to_the_sound_of_the_moment_to_a_review(page):
     wait_until(page, "window.began !== undefined")
     assert page.evaluate("window.began") == pytest.approx(at_s - 3, abs=0.5)
     wait_until(page, "!document.getElementById('sound').paused")
-    page.keyboard.press("Escape")
-    page.locator("h1").click()
-    page.keyboard.press(" ")
+    page.keyboard.press(" ")  # right after the click: it stops, it does not press again
     wait_until(page, "document.getElementById('sound').paused")
 
     assert page.locator("#machine-score").inner_text() == "0.0 %"
@@ -334,6 +332,34 @@ def test_keys_walk_over_the_findings_and_words_light_up(page):
     assert page.locator(".finding.chosen").get_attribute("id") == "finding-0"
     page.evaluate("const s = document.getElementById('sound'); s.pause(); s.currentTime = 1.2")
     wait_until(page, "document.querySelector('.turns .now')?.innerText === 'hello'")
+
+
+def test_a_click_on_the_bare_waveform_plays_from_three_seconds_before(page):
+    page.goto(f"/calls/{KEY}")
+    wait_until(page, "document.getElementById('sound').readyState >= 2")
+    box = page.locator("#lane").bounding_box()
+    length_s = int(page.locator("#lane").get_attribute("data-length")) / 1000
+    for share in (0.55, 0.6, 0.65, 0.7):
+        x, y = share * box["width"], box["height"] - 12  # among the times of the axis
+        under = "([x, y]) => document.elementFromPoint(x, y).closest('[data-at]') === null"
+        if page.evaluate(under, [box["x"] + x, box["y"] + y]):
+            break
+    note_where_it_begins(page, "sound")
+    page.mouse.click(box["x"] + x, box["y"] + y)
+    wait_until(page, "window.began !== undefined")
+    assert page.evaluate("window.began") == pytest.approx(share * length_s - 3, abs=0.5)
+
+
+def test_the_keys_go_on_from_the_finding_that_was_clicked(page):
+    page.goto(f"/calls/{KEY}")
+    wait_until(page, "document.getElementById('sound').readyState >= 2")
+    numbers = page.locator(".finding:has(button.play)").evaluate_all(
+        "all => all.map(one => Number(one.id.slice('finding-'.length)))"
+    )
+    at = next(number for number in numbers if number > 0)
+    page.locator(f"#finding-{at} button.play").click()
+    page.keyboard.press("k")
+    assert page.locator(".finding.chosen").get_attribute("id") == f"finding-{at - 1}"
 
 
 def test_a_link_to_a_moment_waits_three_seconds_before_it(page):

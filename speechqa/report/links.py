@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 _CALL = re.compile(r"/calls/([^/?#]+)(?:#(?:t=)?(-?\d+|arithmetic))?$")
 _WHY = re.compile(r"/calls/([^/?#]+)/why/([^/?#]+)$")
@@ -67,8 +67,12 @@ def view_name(href: str) -> str:
     --------
     >>> view_name("/rules/greeting?since=2025-02-01")
     'rules/greeting'
+    >>> view_name("/attention/critical?night=1&queue=sales")
+    'attention/critical/last-night'
     """
-    return unquote(urlsplit(href).path.strip("/"))
+    parts = urlsplit(href)
+    night = "/last-night" if "night" in parse_qs(parts.query) else ""
+    return unquote(parts.path.strip("/")) + night
 
 
 def figures_of(links: Iterable[str], key: str) -> list[str]:

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from speechqa.errors import SpeechqaError
@@ -22,7 +22,7 @@ from speechqa.web.call_page import CallPages
 from speechqa.web.desk import Desk
 from speechqa.web.entrance import Entrance
 from speechqa.web.files import KEPT_BYTES
-from speechqa.web.guard import Guard
+from speechqa.web.guard import Guard, plainly
 from speechqa.web.pages import Pages
 from speechqa.web.reviewing import Reviewing
 from speechqa.web.rule_pages import RulePages
@@ -86,8 +86,10 @@ def create_app(
         exception_handlers={
             HTTPException: failed,
             SpeechqaError: failed,
-            Exception: lambda request, error: PlainTextResponse(
-                "speechqa: this page could not be made; the log of the server says where\n", 500
+            Exception: lambda request, error: plainly(
+                request.headers,
+                "this page could not be made; the log of the server says where",
+                500,
             ),
         },
     )
@@ -127,5 +129,5 @@ def _failed(desk: Desk, request: Request, error: Exception) -> Response:
     else:
         status, message, hint = 400, str(error), getattr(error, "hint", None)
     if request.scope.get("state", {}).get("person") is None:
-        return PlainTextResponse(f"speechqa: {message}\n", status)
+        return plainly(request.headers, message, status)
     return desk.page(request, "error.html", status, code=status, message=message, hint=hint)

@@ -17,6 +17,7 @@ from speechqa.readable import within
 from speechqa.timing import MEASURES
 from speechqa.transcript import join_words, turns
 from speechqa.web import draw, verdicts
+from speechqa.web.access import Person
 from speechqa.web.desk import Desk, call_for
 from speechqa.web.explaining import explained, names_of
 from speechqa.web.rows import Listed
@@ -37,6 +38,7 @@ class CallPages:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._played: set[tuple[Person, str]] = set()
 
     def call(self, request: Request) -> Response:
         """Show one call."""
@@ -56,9 +58,15 @@ class CallPages:
         except CallError as error:
             raise HTTPException(404, f"the recording cannot be played: {error.message}") from None
         asked = request.headers.get("range")
-        if asked is None or asked.strip().startswith("bytes=0-"):
-            self._desk.log.note(person_of(request), "play", f"call {call.recorded.key}")
+        self._note_play(person_of(request), call.recorded.key, asked)
         return ranged(body, asked, "audio/wav")
+
+    def _note_play(self, person: Person, key: str, asked: str | None) -> None:
+        """Log a play: its beginning, or a part of a call that this person has not begun."""
+        begins = asked is None or asked.strip().startswith("bytes=0-")
+        if begins or (person, key) not in self._played:
+            self._played.add((person, key))
+            self._desk.log.note(person, "play", f"call {key}")
 
     def why(self, request: Request) -> Response:
         """Explain one figure or verdict: definition, thresholds, intervals, arithmetic."""
@@ -72,6 +80,7 @@ class CallPages:
             near = difflib.get_close_matches(name, known, n=1)
             nearest = f"; nearest: {near[0]}" if near else ""
             raise HTTPException(404, f"no such figure here{nearest}")
+        self._desk.log.note(person_of(request), "view", f"call {call.recorded.key}, {name}")
         alone = "hx-request" not in request.headers
         return self._desk.page(
             request, "why.html" if alone else "_why.html", told=told, call=call, facts=facts

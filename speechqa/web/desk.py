@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from speechqa.rulebook import Rulebook
+from speechqa.scorecard import NOBODY
 from speechqa.settings import Settings
 from speechqa.store.rulebooks import kept_rulebook
 from speechqa.web import figures, languages, verdicts
@@ -25,6 +26,7 @@ from speechqa.web.figures import Choice, Corrected
 from speechqa.web.formats import FILTERS
 from speechqa.web.kept import Kept
 from speechqa.web.rows import Listed
+from speechqa.web.sayings import Sayings
 from speechqa.web.snapshot import Archive, Snapshot
 from speechqa.web.sound import Sounds
 from speechqa.web.sums import Mask, Sums
@@ -90,6 +92,10 @@ class Desk:
             "section_title": pass_context(
                 lambda known, section: known["t"].title(self.section_title(section))
             ),
+            "agent_name": pass_context(
+                lambda known, name: known["t"]("unknown agent") if name == NOBODY else name
+            ),
+            "said": pass_context(lambda known, text: self.said(text, known["t"])),
         }
         return made
 
@@ -154,6 +160,18 @@ class Desk:
     def _sentences(self, language: str) -> dict[str, str]:
         say = languages.Speaker(language)
         return {rule.id: say.sentence(rule) for rule in self.book.call_rules}
+
+    @cached_property
+    def _sayings(self) -> Sayings:
+        say = languages.Speaker("zh")
+        return Sayings(
+            lambda name: say.figure(self.rule_title(name)),
+            lambda name: say.title(self.section_title(name)),
+        )
+
+    def said(self, text: object, say: languages.Speaker) -> str:
+        """What the engine said of a call, in the reader's language."""
+        return self._sayings(str(text)) if say.language == "zh" else str(text)
 
     def judged_by(self, digest: str) -> Rulebook | None:
         """The rulebook of that digest; None where the store did not keep it."""

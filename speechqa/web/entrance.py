@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from speechqa.errors import UsageError
 from speechqa.web.access import SESSION_S, Person
 from speechqa.web.desk import Desk
 from speechqa.web.forms import form_of
-from speechqa.web.guard import COOKIE, cookie_of
+from speechqa.web.guard import COOKIE, cookie_of, plainly
 from speechqa.web.views import supervisor
 
 MOST_NAME = 100
@@ -38,10 +38,8 @@ class Entrance:
         """
         cookie = self._desk.access.swap(request.query_params.get("token", ""))
         if cookie is None:
-            return PlainTextResponse(
-                "speechqa: this link was used already, is too old, or is none; ask for a new one\n",
-                403,
-            )
+            told = "this link was used already, is too old, or is none; ask for a new one"
+            return plainly(request.headers, told, 403)
         text = self._desk.templates.get_template("enter.html").render()
         response = Response(text, 200, {"Refresh": "0; url=/"}, "text/html; charset=utf-8")
         response.set_cookie(
@@ -57,13 +55,13 @@ class Entrance:
     def leave(self, request: Request) -> Response:
         """End the session."""
         self._desk.access.leave(cookie_of(request.headers))
-        response = PlainTextResponse("speechqa: the session has ended\n")
+        response = plainly(request.headers, "the session has ended", 200)
         response.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return response
 
     def people(self, request: Request) -> Response:
         """Offer links for others."""
-        supervisor(request)
+        self._desk.log.note(supervisor(request), "view", "people")
         agents = self._agents()
         return self._desk.page(request, "people.html", agents=agents, link=None, invited=None)
 

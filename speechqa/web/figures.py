@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from speechqa.scorecard import NOBODY, RANKED_FROM
 from speechqa.web.rows import Listed
 from speechqa.web.verdicts import standing
 
+NIGHT = timedelta(hours=24)
 Corrected = Mapping[str, tuple[float, float]]
 """Call key to points and potential with people's verdicts, for calls that these change."""
 
@@ -86,6 +88,20 @@ class Card:
     sections: Mapping[str, float | None]
     violations: tuple[tuple[str, int], ...]
     days: tuple[Day, ...]
+
+
+def last_night(calls: Iterable[Listed]) -> str:
+    """Return the instant (ISO 8601) after which a call was processed with the last night.
+
+    That is 24 h before the newest one: a night takes hours, and a few calls may be run after it.
+
+    Examples
+    --------
+    >>> last_night(())
+    ''
+    """
+    newest = max((call.recorded.processed_at for call in calls), default="")
+    return (datetime.fromisoformat(newest) - NIGHT).isoformat() if newest else ""
 
 
 def ranked(made: Sequence[Card]) -> list[Card]:

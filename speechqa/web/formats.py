@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from speechqa.readable import DASH, good_range, value_text
 
@@ -94,6 +94,21 @@ def plain(name: str) -> str:
     return name.replace("_", " ")
 
 
+def setting(value: object) -> str:
+    """Return a threshold: a number or a word, or one for each language.
+
+    Examples
+    --------
+    >>> setting(0.5), setting({"en": (100.0, 190.0), "zh": (160.0, 280.0)})
+    ('0.5', 'en 100–190, zh 160–280')
+    """
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {setting(one)}" for name, one in value.items())
+    if isinstance(value, tuple | list):
+        return "–".join(setting(one) for one in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 FILTERS: dict[str, Callable[..., str]] = {
     "percent": percent,
     "share": share,
@@ -104,4 +119,5 @@ FILTERS: dict[str, Callable[..., str]] = {
     "good": good_range,
     "heat": heat,
     "plain": plain,
+    "setting": setting,
 }

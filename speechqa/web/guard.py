@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from speechqa.web.access import Access
+from speechqa.web.languages import speaker
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
@@ -78,14 +79,15 @@ class Guard:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
-            return _plain("this server does not answer to that host name", 400)
+            return plainly(headers, "this server does not answer to that host name", 400)
         if scope["method"] not in METHODS:
-            return _plain("method not allowed", 405)
+            return plainly(headers, "method not allowed", 405)
         if scope["method"] not in SAFE_METHODS and not _same_site(headers, hosts[0]):
-            return _plain("requests from other sites are refused", 403)
+            return plainly(headers, "requests from other sites are refused", 403)
         person = self._access.person(cookie_of(headers))
         if person is None and scope["path"] not in OPEN_PATHS:
-            return _plain(
+            return plainly(
+                headers,
                 "no entry without a link: use the one that `speechqa serve` printed, "
                 "or ask for a new one (each works once)",
                 401,
@@ -116,5 +118,7 @@ def _same_site(headers: Headers, host: str) -> bool:
         return False
 
 
-def _plain(text: str, status: int) -> PlainTextResponse:
-    return PlainTextResponse(f"speechqa: {text}\n", status)
+def plainly(headers: Headers, text: str, status: int) -> PlainTextResponse:
+    """Answer without a page, in the reader's language."""
+    say = speaker(headers.get("accept-language", ""))
+    return PlainTextResponse(f"speechqa: {say(text)}\n", status)

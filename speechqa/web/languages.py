@@ -29,12 +29,14 @@ class Speaker:
 
     def __call__(self, text: str, **parts: object) -> str:
         """Return `text` translated, with ``{name}`` replaced by `parts`."""
-        said = translations().get(text, text) if self.language == "zh" else text
+        said = text
+        if self.language == "zh":
+            said = translations().get(text) or sayings().get(text, text)
         return said.format(**parts) if parts else said
 
     def title(self, text: str) -> str:
         """Return the title of a rule or section; those of other rulebooks as they are."""
-        return titles().get(text, text) if self.language == "zh" else text
+        return titles().get(text) or self(text) if self.language == "zh" else text
 
     def sentence(self, rule: Any) -> str:
         """Return what a rule asks for, in one sentence."""
@@ -101,6 +103,16 @@ def titles() -> dict[str, str]:
 def definitions() -> dict[str, str]:
     """Return the measures' definitions in Chinese, by name."""
     return _table("chinese_measures.json")
+
+
+@cache
+def sayings() -> dict[str, str]:
+    """Return what the engine says of calls and recordings, English to Chinese, with places."""
+    return (
+        _table("chinese_notes.json")
+        | _table("chinese_recordings.json")
+        | _table("chinese_said.json")
+    )
 
 
 def _table(name: str) -> dict[str, str]:

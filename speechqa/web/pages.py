@@ -85,21 +85,36 @@ class Pages:
             "sections": self._sections(cards),
             "sparkline": draw.sparkline,
             "ranked_from": RANKED_FROM,
-            "shown": SHOWN_ATTENTION,
             "found": int(mask.sum()),
             "heat": {day: heat[day] for day in list(heat)[-SHOWN_DAYS:]},
             "whole": self._desk.sums(picture).card("", mask),
-            "attention": figures.attention(listed(picture, mask), picture.reviews),
+            "attention": self._attention(picture, mask),
             "kinds": ATTENTION,
         }
 
+    def _attention(self, picture: Snapshot, mask: Mask) -> dict[str, dict[str, Any]]:
+        """Return kind to the calls to show first, how many there are, and those of the night."""
+        since = self._night(picture)
+        made = {}
+        for kind, calls in figures.attention(listed(picture, mask), picture.reviews).items():
+            new = [call for call in calls if call.recorded.processed_at >= since]
+            old = [call for call in calls if call.recorded.processed_at < since]
+            first = (new + old)[:SHOWN_ATTENTION]
+            made[kind] = {"calls": first, "found": len(calls), "new": len(new)}
+        return made
+
+    def _night(self, picture: Snapshot) -> str:
+        return self._desk.kept(picture, "last night", lambda: figures.last_night(picture.calls))
+
     def attention(self, request: Request) -> Response:
-        """Show all calls of one kind that need attention."""
+        """Show all calls of one kind that need attention, or those of the last night."""
         person, kind = supervisor(request), request.path_params["kind"]
         if kind not in ATTENTION:
             raise HTTPException(404)
         picture, choice = self._desk.archive.snapshot(), choice_of(request)
         calls = figures.attention(self._desk.chosen(picture, choice), picture.reviews)[kind]
+        since = self._night(picture) if request.query_params.get("night") else ""
+        calls = [call for call in calls if call.recorded.processed_at >= since]
         title, _, help_ = ATTENTION[kind]
         self._desk.log.note(person, "view", f"attention {kind}")
         return self._desk.page(
@@ -108,6 +123,7 @@ class Pages:
             kind=kind,
             title=title,
             help=help_,
+            since=since,
             calls=calls[:SHOWN_CALLS],
             found=len(calls),
             corrected=self._desk.corrected(picture),

@@ -47,6 +47,9 @@ class Reviewing:
         """Offer a finding that somebody else judged, without the answer."""
         person = supervisor(request)
         found = self._next(person, speaker_of(request).language)
+        call = found["call"]
+        what = f"calibrate call {call.recorded.key}" if call else "calibrate"
+        self._desk.log.note(person, "view", what)
         return self._desk.page(request, "calibrate.html", **found)
 
     async def add_blind(self, request: Request) -> Response:

@@ -64,7 +64,7 @@ function show() {
     link.type = "button";
     link.className = "quiet";
     link.textContent = "←";
-    link.setAttribute("aria-label", "back");
+    link.setAttribute("aria-label", document.documentElement.lang === "zh" ? "返回" : "back");
     link.addEventListener("click", () => history.back());
     back.append(link);
     main.prepend(back);

@@ -11,6 +11,8 @@ function player(audio) {
     .map((el) => ({ el, from: Number(el.dataset.s), to: Number(el.dataset.e) }))
     .sort((a, b) => a.from - b.from);
   let lit = [];
+  let chosen = -1;
+  const findings = () => [...document.querySelectorAll(".finding")];
 
   const playFrom = (ms) => {
     audio.currentTime = Math.max(0, ms / 1000 - BEFORE_S);
@@ -42,10 +44,13 @@ function player(audio) {
     const target = event.target.closest("[data-at]");
     if (target && (target.matches("button, .lane [data-at]"))) {
       playFrom(Number(target.dataset.at));
+      const at = findings().indexOf(target.closest(".finding"));
+      if (at >= 0) chosen = at;
+      // After a mouse the space bar is to stop the sound, not to press the button again.
+      if (event.detail > 0) target.blur();
     } else if (lane && event.target.closest("#lane")) {
       const box = lane.getBoundingClientRect();
-      audio.currentTime = ((event.clientX - box.left) / box.width) * Number(lane.dataset.length) / 1000;
-      audio.play().catch(() => {});
+      playFrom(((event.clientX - box.left) / box.width) * Number(lane.dataset.length));
     } else if (event.target.matches("[data-s]")) {
       const hit = event.target.dataset.hit;
       if (hit !== undefined) document.getElementById(`finding-${hit}`)?.focus();
@@ -53,9 +58,8 @@ function player(audio) {
     }
   });
 
-  let chosen = -1;
   const step = (by) => {
-    const found = [...document.querySelectorAll(".finding")];
+    const found = findings();
     if (!found.length) return;
     chosen = Math.min(Math.max(chosen + by, 0), found.length - 1);
     found.forEach((one, i) => one.classList.toggle("chosen", i === chosen));

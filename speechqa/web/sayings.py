@@ -1,0 +1,153 @@
+"""What the engine said of a call, in Chinese: reasons, lines of an arithmetic, notes, errors.
+
+The engine speaks English, and the store keeps what it said. A text is found again by its pattern
+in the tables, whose ``{places}`` hold what differs from call to call:
+
+- ``n``: a number or a time, as it is; ``amount``: a number, with a unit perhaps
+- ``rule``, ``rules``, ``section``: ids, said by their titles
+- ``name``, ``quote``: as it is
+- any other name: a text of the same kind, said in its turn
+
+with a figure behind the name where there are several. Parts joined by "; " are said one by one.
+What no pattern fits stays as it is; a test holds the texts of the code against the tables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from speechqa.web.languages import sayings, translations
+
+LONGEST = 1000
+"""Characters; longer texts are nothing that the engine says."""
+MOST_KNOWN = 50_000
+_PLACE = re.compile(r"\{([a-z]+)(\d*)\}")
+_BETWEEN = re.compile("; (?![^“]*”)")
+"""Between two parts, not within a quote."""
+_NUMBER = r"[-+]?\d[\d,.:]*(?:e[-+]?\d+)?"
+_KINDS = {
+    "n": _NUMBER,
+    "amount": rf"{_NUMBER}(?: [^\s,;()]+)?",
+    "rule": r"[\w.-]+",
+    "section": r"[\w.-]+",
+}
+_VERBATIM = ("n", "name", "quote")
+Titled = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A text with places, and the same in Chinese."""
+
+    english: re.Pattern[str]
+    chinese: str
+    letters: int
+
+    @classmethod
+    def of(cls, english: str, chinese: str) -> Pattern:
+        """Return the pattern of one entry of a table.
+
+        Examples
+        --------
+        >>> Pattern.of("found {n} times", "出现 {n} 次").english.fullmatch("found 3 times")["n"]
+        '3'
+        """
+        parts, at = [], 0
+        for place in _PLACE.finditer(english):
+            parts.append(re.escape(english[at : place.start()]))
+            kind, figure = place.groups()
+            parts.append(f"(?P<{kind}{figure}>{_KINDS.get(kind, '.+?')})")
+            at = place.end()
+        parts.append(re.escape(english[at:]))
+        return cls(re.compile("".join(parts)), chinese, len(_PLACE.sub("", english)))
+
+
+class Sayings:
+    """Says in Chinese what the engine said in English.
+
+    Parameters
+    ----------
+    rule
+        From a rule's id, or a measure's name, to its title.
+    section
+        From a section's id to its title.
+
+    Examples
+    --------
+    >>> say = Sayings({"r1": "问候"}.get, str)
+    >>> say("r1: met, 2 x 1 = 2 of 2 (1 of 1 found)")
+    '问候：达到，2 x 1 = 2 分，满分 2 分（1 项中找到 1 项）'
+    >>> say("audio was lost; under 15 s of speech"), say("ours alone")
+    ('部分录音缺失；说话不足 15 秒', 'ours alone')
+    """
+
+    def __init__(self, rule: Titled, section: Titled) -> None:
+        self._titles = {"rule": rule, "section": section, "rules": self._several(rule)}
+        self._known: dict[str, str] = {}
+
+    def __call__(self, text: str) -> str:
+        """Return `text` in Chinese; as it is where no pattern fits."""
+        said = self._known.get(text)
+        if said is None:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            said = self._known[text] = self._whole(text) or self._parts(text)
+        return said
+
+    def _whole(self, text: str) -> str | None:
+        """Return a text that one entry fits."""
+        exact = _texts().get(text)
+        if exact is not None or len(text) > LONGEST:
+            return exact
+        for pattern in _patterns():
+            found = pattern.english.fullmatch(text)
+            if found is not None:
+                return self._filled(pattern.chinese, found.groupdict())
+        return None
+
+    def _filled(self, chinese: str, parts: Mapping[str, str]) -> str:
+        def said(place: re.Match[str]) -> str:
+            kind, part = place[1], parts[place[1] + place[2]]
+            if kind in _VERBATIM:
+                return part
+            return self._titles.get(kind, self)(part)
+
+        return _PLACE.sub(said, chinese)
+
+    def _parts(self, text: str) -> str:
+        """Return a text whose parts are said one by one; the longest that an entry fits first."""
+        left, said = _BETWEEN.split(text), []
+        while left:
+            for size in range(len(left), 0, -1):
+                whole = self._whole("; ".join(left[:size]))
+                if whole is not None or size == 1:
+                    said.append(whole or self._listed(left[0]))
+                    left = left[size:]
+                    break
+        return "；".join(said)
+
+    def _listed(self, text: str) -> str:
+        """Return a list of texts that all have an entry; any other text as it is."""
+        said = [self._whole(one) for one in text.split(", ")]
+        return "、".join(filter(None, said)) if all(said) else text
+
+    @staticmethod
+    def _several(title: Titled) -> Titled:
+        return lambda ids: "、".join(title(one) for one in ids.split(", "))
+
+
+@cache
+def _texts() -> dict[str, str]:
+    """Return the entries without places."""
+    tables = translations() | sayings()
+    return {english: chinese for english, chinese in tables.items() if "{" not in english}
+
+
+@cache
+def _patterns() -> tuple[Pattern, ...]:
+    """Return the entries with places, those with the most letters of their own first."""
+    made = [Pattern.of(*entry) for entry in (translations() | sayings()).items() if "{" in entry[0]]
+    return tuple(sorted(made, key=lambda one: -one.letters))
