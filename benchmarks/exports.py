@@ -22,6 +22,7 @@ COMMANDS = (
     "export events --format csv",
     "export hits --format csv",
     "export words --format jsonl",
+    "export calls --format vtt",
     "report",
 )
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from speechqa.cli import run as command
 from speechqa.errors import UsageError
-from speechqa.export import CALL_FORMATS, call_bytes
+from speechqa.export import CALL_FORMATS, Choice, call_bytes, chosen, write_calls
 from speechqa.export.captions import LONGEST_MS, MOST_LETTERS, cues
 from speechqa.pipeline.assess import assess
 from speechqa.pipeline.textless import without_text
@@ -382,6 +382,28 @@ def test_many_calls_become_a_private_folder_and_those_left_out_are_listed(tmp_pa
     assert all(path.stat().st_mode & 0o077 == 0 for path in [folder, *folder.iterdir()])
     assert command(arguments) == 2
     assert "--force" in capsys.readouterr().err
+
+
+def test_a_folder_is_written_in_one_sweep_and_named_in_order_of_start(tmp_path, monkeypatch):
+    """However the calls lie in the store, each file holds its own call."""
+    from speechqa.store import Store, tables
+
+    made = [made_call(n, call_id="same", talk=[("agent", "word " * n)]) for n in range(1, 8)]
+    store = make_store(tmp_path, made[:1])
+    for one in made[1:]:
+        store.commit_calls([one])
+    monkeypatch.setitem(Store.stream.__kwdefaults__, "block", 2)
+    sweeps, plain = [], tables.rows_with
+    monkeypatch.setattr(tables, "rows_with", lambda *given: sweeps.append(given) or plain(*given))
+    calls, form = chosen(store, Choice()), CALL_FORMATS["rttm"]
+    done = write_calls(store, calls, tmp_path / "out", form, text=True, force=False)
+    assert done == (7, [])
+    assert len(sweeps) == 1
+    earliest = min(made, key=lambda one: one.started_at)
+    wanted = {call_bytes(one, None, form, text=True) for one in made}
+    files = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert set(files.values()) == wanted
+    assert files["same.rttm"] == call_bytes(earliest, None, form, text=True)
 
 
 def test_one_call_goes_to_stdout_when_asked(tmp_path, capfdbinary):

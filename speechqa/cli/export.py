@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -29,34 +30,52 @@ LISTED = 20
 """Calls left out that are listed; the others are counted."""
 
 
+WhatArgument = Annotated[
+    str, typer.Argument(help="calls, events, hits, words, scorecards; or one call.")
+]
+FormatOption = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        "-f",
+        help="Tables: csv, jsonl, parquet, xlsx. Calls: vtt, srt, rttm, textgrid, aws.",
+        metavar="F",
+    ),
+]
+OutOption = Annotated[
+    str | None,
+    typer.Option(help="File (calls one by one: folder); - is stdout.", metavar="FILE"),
+]
+CallOption = Annotated[
+    list[str] | None, typer.Option(help="Only this call (id, path, key); may be repeated.")
+]
+NoTextOption = Annotated[
+    bool, typer.Option("--no-text", help="Leave out what was said: words and quotes.")
+]
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What is to be written: a table, calls or one call; in which format, and where."""
+
+    what: str
+    form: str
+    choice: Choice
+    out: str | None
+    force: bool
+
+
 def export(
-    what: Annotated[
-        str, typer.Argument(help="calls, events, hits, words, scorecards; or one call.")
-    ],
-    form: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            "-f",
-            help="Tables: csv, jsonl, parquet, xlsx. Calls: vtt, srt, rttm, textgrid, aws.",
-            metavar="F",
-        ),
-    ],
+    what: WhatArgument,
+    form: FormatOption,
     store: StoreOption = None,
-    out: Annotated[
-        str | None,
-        typer.Option(help="File (calls one by one: folder); - is stdout.", metavar="FILE"),
-    ] = None,
+    out: OutOption = None,
     agent: Annotated[str | None, typer.Option(help="Only this agent's calls.")] = None,
     since: SinceOption = None,
     until: UntilOption = None,
     queue: Annotated[str | None, typer.Option(help="Only calls of this queue.")] = None,
-    call: Annotated[
-        list[str] | None, typer.Option(help="Only this call (id, path, key); may be repeated.")
-    ] = None,
-    no_text: Annotated[
-        bool, typer.Option("--no-text", help="Leave out what was said: words and quotes.")
-    ] = False,
+    call: CallOption = None,
+    no_text: NoTextOption = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -73,50 +92,57 @@ def export(
 
       speechqa export CALL --format vtt
     """
-    from speechqa.errors import UsageError
-    from speechqa.export import CALL_FORMATS, TABLE_FORMATS, WHATS, Choice
+    from speechqa.export import Choice
     from speechqa.settings import load_settings
     from speechqa.store import open_store
+
+    _check(form, out, as_json)
+    keep_text = False if no_text else None
+    settings = load_settings(store={"path": store}, privacy={"keep_text": keep_text})
+    open_ = open_store(settings.store.path, storage_options=settings.store.options)
+    order = _Order(what, form, Choice(agent, queue, since, until, tuple(call or ())), out, force)
+    _tell(_written(open_, settings, order), as_json)
+
+
+def _check(form: str, out: str | None, as_json: bool) -> None:
+    """Refuse what can be nothing, whatever the store holds."""
+    from speechqa.errors import UsageError
+    from speechqa.export import CALL_FORMATS, TABLE_FORMATS
 
     if form not in (*TABLE_FORMATS, *CALL_FORMATS):
         known = ", ".join((*TABLE_FORMATS, *CALL_FORMATS))
         raise UsageError(f"--format: {form!r} is no format", hint=f"one of {known}")
     if out == STDOUT and as_json:
         raise UsageError("--json with --out -: both are for stdout", hint="name a file with --out")
-    settings = load_settings(
-        store={"path": store}, privacy={"keep_text": False if no_text else None}
-    )
-    open_ = open_store(settings.store.path, storage_options=settings.store.options)
-    choice = Choice(agent, queue, since, until, tuple(call or ()))
+
+
+def _written(store: Store, settings: Settings, order: _Order) -> dict[str, Any]:
+    """Write what is ordered; return what to tell of it."""
+    from speechqa.errors import UsageError
+    from speechqa.export import CALL_FORMATS, TABLE_FORMATS, WHATS
+
+    what, form = order.what, order.form
     if what in WHATS and form in TABLE_FORMATS:
-        done = _table(open_, settings, what, choice, form, out, force)
-    elif what == "calls":
-        done = _folder(open_, settings, choice, form, out, force)
-    elif what in WHATS:
+        return _table(store, settings, order)
+    if what == "calls":
+        return _folder(store, settings, order)
+    if what in WHATS:
         raise UsageError(
             f"{what} cannot be {form}", hint=f"{form} is for calls; use {', '.join(TABLE_FORMATS)}"
         )
-    elif form in TABLE_FORMATS:
+    if form in TABLE_FORMATS:
         raise UsageError(
             f"{what!r} is no table: one call cannot be {form}",
             hint=f"use --format {', '.join(CALL_FORMATS)}; or export calls --call {what}",
         )
-    elif not choice.is_all:
+    if not order.choice.is_all:
         raise UsageError("one call needs no filter", hint="leave out the filters, or export calls")
-    else:
-        done = _one(open_, settings, what, form, out, force)
-    _tell(done, as_json)
+    return _one(store, settings, order)
 
 
-def _table(
-    store: Store,
-    settings: Settings,
-    what: What,
-    choice: Choice,
-    form: str,
-    out: str | None,
-    force: bool,
-) -> dict[str, Any]:
+def _table(store: Store, settings: Settings, order: _Order) -> dict[str, Any]:
+    from io import BytesIO
+
     from speechqa.export import write_table
     from speechqa.export.place import placed
     from speechqa.rulebook import load
@@ -125,73 +151,68 @@ def _table(
         return write_table(
             file,
             store,
-            what,
-            choice,
-            form,
+            cast("What", order.what),
+            order.choice,
+            order.form,
             book=lambda: load(settings.rules.rulebook, settings.rules),
             text=settings.privacy.keep_text,
             advance=advance,
         )
 
-    done = {"what": what, "format": form}
-    with _bar(what) as advance:
-        if out == STDOUT and form != "xlsx":
+    done: dict[str, Any] = {"what": order.what, "format": order.form}
+    with _bar(order.what) as advance:
+        if order.out == STDOUT and order.form != "xlsx":
             return done | {"path": STDOUT, "rows": made(sys.stdout.buffer, advance)}
-        if out == STDOUT:
-            from io import BytesIO
-
+        if order.out == STDOUT:
             held = BytesIO()
             rows = made(held, advance)
             sys.stdout.buffer.write(held.getbuffer())
             return done | {"path": STDOUT, "rows": rows}
-        target = Path(out or f"{what}.{form}")
-        with placed(target, force=force) as file:
+        target = Path(order.out or f"{order.what}.{order.form}")
+        with placed(target, force=order.force) as file:
             rows = made(file, advance)
     return done | {"path": str(target), "rows": rows, "bytes": target.stat().st_size}
 
 
-def _folder(
-    store: Store, settings: Settings, choice: Choice, form: str, out: str | None, force: bool
-) -> dict[str, Any]:
+def _folder(store: Store, settings: Settings, order: _Order) -> dict[str, Any]:
     from speechqa.errors import UsageError
     from speechqa.export import CALL_FORMATS, chosen, write_calls
 
-    if out == STDOUT:
+    if order.out == STDOUT:
         raise UsageError("--out -: many calls are many files", hint="name a folder, or one call")
-    keys = chosen(store, choice)["key"].to_pylist()
-    folder = Path(out or f"calls-{form}")
-    with _bar("calls", total=len(keys)) as advance:
+    calls = chosen(store, order.choice).select(["key", "call_id"])
+    folder = Path(order.out or f"calls-{order.form}")
+    with _bar("calls", total=calls.num_rows) as advance:
         files, left_out = write_calls(
             store,
-            keys,
+            calls,
             folder,
-            CALL_FORMATS[form],
+            CALL_FORMATS[order.form],
             text=settings.privacy.keep_text,
-            force=force,
+            force=order.force,
             advance=advance,
         )
-    done: dict[str, Any] = {"what": "calls", "format": form, "path": str(folder), "files": files}
-    return done | {"left_out": [{"call_id": name, "reason": why} for name, why in left_out]}
+    done: dict[str, Any] = {"what": "calls", "format": order.form, "path": str(folder)}
+    listed = [{"call_id": name, "reason": why} for name, why in left_out]
+    return done | {"files": files, "left_out": listed}
 
 
-def _one(
-    store: Store, settings: Settings, name: str, form: str, out: str | None, force: bool
-) -> dict[str, Any]:
+def _one(store: Store, settings: Settings, order: _Order) -> dict[str, Any]:
     from speechqa.export import CALL_FORMATS, call_bytes
     from speechqa.export.place import file_name, placed
     from speechqa.store.plain import text_of_path
 
-    facts = store.find(name)
-    kind = CALL_FORMATS[form]
+    facts = store.find(order.what)
+    kind = CALL_FORMATS[order.form]
     judged = store.assessment_of(facts.key)
     made = call_bytes(facts, judged, kind, text=settings.privacy.keep_text)
     call_id = text_of_path(facts.call_id)
-    done = {"what": call_id, "format": form}
-    if out == STDOUT:
+    done: dict[str, Any] = {"what": call_id, "format": order.form}
+    if order.out == STDOUT:
         sys.stdout.buffer.write(made)
         return done | {"path": STDOUT}
-    target = Path(out or file_name(call_id, kind.ending, taken=set()))
-    with placed(target, force=force) as file:
+    target = Path(order.out or file_name(call_id, kind.ending, taken=set()))
+    with placed(target, force=order.force) as file:
         file.write(made)
     return done | {"path": str(target), "bytes": len(made)}
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from speechqa.errors import UsageError
 from speechqa.export.call_analytics import to_call_analytics
@@ -15,9 +16,13 @@ from speechqa.export.rows import Advance
 from speechqa.export.speakers import to_rttm
 from speechqa.pipeline import Assessment, CallFacts
 from speechqa.pipeline.textless import NOT_KEPT
-from speechqa.store import BLOCK_CALLS, Store
+from speechqa.store import Store
 from speechqa.store.assessments import assessment_of_row
 from speechqa.store.plain import text_of_path
+from speechqa.store.schema import facts_of_row
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Maker = Callable[[CallFacts, Assessment | None], bytes]
 
@@ -88,7 +93,7 @@ def _unsaid(facts: CallFacts, judged: Assessment | None) -> tuple[CallFacts, Ass
 
 def write_calls(
     store: Store,
-    keys: Iterable[str],
+    calls: pa.Table,
     folder: Path,
     form: CallFormat,
     *,
@@ -96,32 +101,42 @@ def write_calls(
     force: bool,
     advance: Advance = lambda calls: None,
 ) -> tuple[int, list[tuple[str, str]]]:
-    """Write a file per call into `folder`; return how many, and who was left out and why."""
+    """Write a file per call into `folder`; return how many, and who was left out and why.
+
+    The files are written in the order of the store, which is so read once; what they are called
+    and who was left out follow the order of `calls`.
+
+    Parameters
+    ----------
+    calls
+        With the columns ``key`` and ``call_id``, as `speechqa.export.chosen` gives them.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     taken: set[str] = set()
-    left_out: list[tuple[str, str]] = []
+    names = {
+        key: file_name(text_of_path(call_id), form.ending, taken=taken)
+        for key, call_id in zip(calls["key"].to_pylist(), calls["call_id"].to_pylist(), strict=True)
+    }
+    left_out: dict[str, tuple[str, str]] = {}
     written = 0
-    for facts, judged in _whole_calls(store, list(keys)):
+    for facts, judged in _whole_calls(store, names.keys()):
         advance(1)
-        name = file_name(text_of_path(facts.call_id), form.ending, taken=taken)
         try:
             made = call_bytes(facts, judged, form, text=text)
         except UsageError as error:
-            left_out.append((text_of_path(facts.call_id), str(error)))
+            left_out[facts.key] = (text_of_path(facts.call_id), str(error))
             continue
-        with placed(folder / name, force=force) as file:
+        with placed(folder / names[facts.key], force=force) as file:
             file.write(made)
         written += 1
-    return written, left_out
+    return written, [left_out[key] for key in names if key in left_out]
 
 
-def _whole_calls(store: Store, keys: list[str]) -> Iterator[tuple[CallFacts, Assessment | None]]:
-    """Yield whole calls in order, a block of them in memory at a time."""
-    for first in range(0, len(keys), BLOCK_CALLS):
-        block = keys[first : first + BLOCK_CALLS]
-        judged = {row["key"]: row for row in store.assessments(block).to_pylist()}
-        calls = {facts.key: facts for facts in store.calls(block)}
-        for key in block:
-            if key in calls:
-                row = judged.get(key)
-                yield calls[key], None if row is None else assessment_of_row(row)
+def _whole_calls(store: Store, keys: Set[str]) -> Iterator[tuple[CallFacts, Assessment | None]]:
+    """Yield whole calls as they lie in the store, a block of them in memory at a time."""
+    for block in store.stream(keys):
+        judged = store.assessments(block["key"].to_pylist()).to_pylist()
+        newest = {row["key"]: row for row in judged}
+        for row in block.to_pylist():
+            found = newest.get(row["key"])
+            yield facts_of_row(row), None if found is None else assessment_of_row(found)

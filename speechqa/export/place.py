@@ -99,12 +99,16 @@ def tidy_end() -> Iterator[None]:
 def file_name(name: str, ending: str, *, taken: set[str]) -> str:
     """Return a name for a file that is safe on every system and not yet in `taken`.
 
-    A name that had to be changed carries a part of its digest, so that two never meet.
+    A name that had to be changed carries a part of its digest; where the very same name comes
+    again, a number.
 
     Examples
     --------
     >>> file_name("call-17", ".vtt", taken=set()), file_name("Call-17", ".vtt", taken={"call-17"})
     ('call-17.vtt', 'Call-17-240bbd60.vtt')
+    >>> seen = set()
+    >>> [file_name("001", ".vtt", taken=seen) for _ in range(3)]
+    ['001.vtt', '001-7a3e6b16.vtt', '001-7a3e6b16-2.vtt']
     >>> file_name("../etc/passwd", ".vtt", taken=set())
     'etc_passwd-7fef78f5.vtt'
     """
@@ -112,5 +116,9 @@ def file_name(name: str, ending: str, *, taken: set[str]) -> str:
     if plain != name or plain.casefold() in taken:
         digest = sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
         plain = f"{plain}-{digest[:8]}"
-    taken.add(plain.casefold())
-    return plain + ending
+    free, number = plain, 1
+    while free.casefold() in taken:
+        number += 1
+        free = f"{plain}-{number}"
+    taken.add(free.casefold())
+    return free + ending
