@@ -13,6 +13,9 @@ from speechqa.cli.options import RulebookOption, StoreOption, talk
 if TYPE_CHECKING:
     import socket
 
+    import uvicorn
+    from starlette.applications import Starlette
+
     from speechqa.web.access import Access, Person
 
 PORT = 8765
@@ -57,10 +60,10 @@ def serve(
     from speechqa.settings import load_settings
     from speechqa.store import open_store
     from speechqa.web import create_app
-    from speechqa.web.access import Access, Person
+    from speechqa.web.access import Access
 
     settings = load_settings(store={"path": store}, rules={"rulebook": rulebook})
-    open_ = open_store(settings.store.path)
+    open_ = open_store(settings.store.path, storage_options=settings.store.options)
     book = load(settings.rules.rulebook, settings.rules)
     listening = _listen(host, port)
     port = listening.getsockname()[1]
@@ -68,12 +71,17 @@ def serve(
     access = Access()
     log = None if open_.local is None else Path(open_.local) / "access.jsonl"
     app = create_app(open_, settings, book, access=access, hosts=hosts, log=log)
-    people = [Person("supervisor", one) for one in supervisor or ()]
-    people += [Person("agent", one) for one in agent or ()]
     shown = hosts[0] if not name else _hosts(host, port, name)[-1]
-    _tell_links(access, people or [Person("supervisor", "supervisor")], shown)
+    _tell_links(access, _people(supervisor or [], agent or []), shown)
     talk().print(f"listening on {host}:{port}; stop with Ctrl-C", markup=False)
-    config = uvicorn.Config(
+    threading.Thread(target=app.state.warm, daemon=True).start()
+    uvicorn.Server(_config(app)).run(sockets=[listening])
+
+
+def _config(app: Starlette) -> uvicorn.Config:
+    import uvicorn
+
+    return uvicorn.Config(
         app,
         log_level="warning",
         access_log=False,  # its lines would hold the links' tokens
@@ -82,8 +90,15 @@ def serve(
         ws="none",
         timeout_graceful_shutdown=3,
     )
-    threading.Thread(target=app.state.warm, daemon=True).start()
-    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _people(supervisors: Sequence[str], agents: Sequence[str]) -> list[Person]:
+    """Return who gets a link: those who were named, or a supervisor without a name."""
+    from speechqa.web.access import Person
+
+    people = [Person("supervisor", one) for one in supervisors]
+    people += [Person("agent", one) for one in agents]
+    return people or [Person("supervisor", "supervisor")]
 
 
 def _listen(host: str, port: int) -> socket.socket:
