@@ -41,7 +41,10 @@ def make_batch(talkspurts: int, *, words: bool, seed: int = 0) -> CallBatch:
         announcements=instants,
         returns=instants,
         level=np.full((calls, 2), -20.0),
+        snr=np.full((calls, 2), 30.0),
+        clipped=np.zeros((calls, 2)),
         raised=(Ragged.empty(calls), Ragged.empty(calls)),
+        listened=np.ones((calls, 2), dtype=np.bool_),
         grade=np.ones(calls, dtype=np.int8),
     )
 

@@ -56,8 +56,9 @@ def _compare_with_stored(told: dict[str, Any], judged: Assessment | None, name: 
         return
     party, _, bare = name.rpartition(".")
     stored = judged.measures.get(party, judged.measures) if party else judged.measures
-    figure = stored.get(bare)
-    value = told["value"]
+    if bare not in stored:  # explained, not stored
+        return
+    figure, value = stored[bare], told["value"]
     if (figure is None) != (value is None) or (
         figure is not None and abs(float(figure) - float(value)) > 1e-9 * max(1.0, abs(value))
     ):

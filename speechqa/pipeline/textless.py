@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from speechqa.pipeline.announcements import AnnouncementFinder, Announcements
+from speechqa.phrases.announcements import AnnouncementFinder, Announcements
 from speechqa.pipeline.assessment import Assessment
 from speechqa.pipeline.facts import CallFacts
 from speechqa.transcript import count_units

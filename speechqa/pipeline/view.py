@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from speechqa.pipeline.announcements import AnnouncementFinder
+from speechqa.phrases.announcements import AnnouncementFinder
 from speechqa.pipeline.facts import CallFacts
 from speechqa.pipeline.fairness import UNHEARD, UNTOLD
 from speechqa.pipeline.textless import NOT_KEPT, WHY, announced
@@ -55,10 +55,22 @@ def timing_call(facts: CallFacts, finder: AnnouncementFinder | None = None) -> C
         words=_words(facts),
         announcements=said.waits,
         returns=said.returns,
-        level_dbfs={party: level.get("level_dbfs") for party, level in facts.levels.items()},
-        raised={party: spans for party, spans in facts.raised.items() if party != "mixed"},
+        level_dbfs=_figures(facts, "level_dbfs"),
+        snr_db=_figures(facts, "snr_db"),
+        clipped_share=_figures(facts, "clipped_share"),
+        raised={party: spans for party, spans in facts.raised.items() if _listened(facts, party)},
         grade=facts.grade,
     )
+
+
+def _figures(facts: CallFacts, name: str) -> dict[str, float | None]:
+    return {party: level.get(name) for party, level in facts.levels.items()}
+
+
+def _listened(facts: CallFacts, party: str) -> bool:
+    """Whether raised voice was looked for in a party's speech."""
+    level = facts.levels.get(party, {})  # type: ignore[call-overload]
+    return party != "mixed" and "raised_voice" not in level.get("unmeasured", {})
 
 
 def _words(facts: CallFacts) -> list[tuple[str, int, int, int]] | None:

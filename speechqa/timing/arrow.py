@@ -84,7 +84,10 @@ def read_batch(
         announcements=_instants(table, announcements, calls),
         returns=_instants(table, returns, calls),
         level=np.full((calls, 2), np.nan),
+        snr=np.full((calls, 2), np.nan),
+        clipped=np.full((calls, 2), np.nan),
         raised=(Ragged.empty(calls), Ragged.empty(calls)),
+        listened=np.zeros((calls, 2), dtype=np.bool_),
         grade=np.array(
             [-1 if g is None else "ABCD".index(g) for g in _strings(table, grade, calls)],
             dtype=np.int8,

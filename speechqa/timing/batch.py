@@ -6,7 +6,7 @@ Columns may be views of Arrow buffers (see `speechqa.timing.arrow`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -34,12 +34,13 @@ class CallBatch:
         Holds from telephony metadata, and shape (calls,) whether it tells any.
     language
         One code per call.
-    level
-        Shape (calls, 2), dBFS; NaN where not measured.
+    level, snr, clipped
+        Shape (calls, 2): dBFS, dB and shares of samples; NaN where not measured.
     words, transcribed
         Words of agent and customer, and shape (calls,): whether there is a transcript at all.
-    raised
-        Stretches of raised voice, agent and customer.
+    raised, listened
+        Stretches of raised voice, agent and customer, and shape (calls, 2): whether they were
+        looked for.
     grade
         Shape (calls,): 0 to 3 for "A" to "D", -1 for not graded.
     """
@@ -57,7 +58,10 @@ class CallBatch:
     announcements: Instants
     returns: Instants
     level: NDArray[np.float64]
+    snr: NDArray[np.float64]
+    clipped: NDArray[np.float64]
     raised: tuple[Ragged, Ragged]
+    listened: NDArray[np.bool_]
     grade: NDArray[np.int8]
 
     def __len__(self) -> int:
@@ -106,14 +110,16 @@ class CallBatch:
             transcribed=np.array([call.words is not None for call in given], dtype=np.bool_),
             announcements=Instants.from_lists(call.announcements for call in given),
             returns=Instants.from_lists(call.returns for call in given),
-            level=np.array(
-                [[_number(call.level_dbfs.get(party)) for party in PARTIES] for call in given],
-                dtype=np.float64,
-            ).reshape(-1, 2),
+            level=_of_parties(call.level_dbfs for call in given),
+            snr=_of_parties(call.snr_db for call in given),
+            clipped=_of_parties(call.clipped_share for call in given),
             raised=(
                 _ragged([call.raised.get("agent") for call in given]),
                 _ragged([call.raised.get("customer") for call in given]),
             ),
+            listened=np.array(
+                [[party in call.raised for party in PARTIES] for call in given], dtype=np.bool_
+            ).reshape(-1, 2),
             grade=np.array(
                 ["ABCD".index(c.grade) if c.grade else -1 for c in given], dtype=np.int8
             ),
@@ -214,6 +220,11 @@ def _forward(spans: NDArray[np.int64]) -> NDArray[np.int64]:
         wrong = spans[backward | (spans < 0).any(axis=1)][0].tolist()
         raise ValueError(f"interval {wrong} ends before it starts or is negative")
     return spans
+
+
+def _of_parties(figures: Iterable[Mapping[str, float | None]]) -> NDArray[np.float64]:
+    rows = [[_number(one.get(party)) for party in PARTIES] for one in figures]
+    return np.array(rows, dtype=np.float64).reshape(-1, 2)
 
 
 def _number(value: float | None) -> float:

@@ -63,10 +63,11 @@ class Call:
         Instants where a hold or wait phrase of the agent ends.
     returns
         Instants where a return phrase of the agent starts ("thank you for holding").
-    level_dbfs
-        Level of each party's speech, by party.
+    level_dbfs, snr_db, clipped_share
+        Level of each party's speech, its distance from what lies outside it, and the share of the
+        channel's samples at full scale, by party; None or left out where not measured.
     raised
-        Stretches of raised voice, by party.
+        Stretches of raised voice, by party; left out where nobody looked for them.
     grade
         Evidence grade, "A" to "D"; None where nobody graded the call.
 
@@ -88,6 +89,8 @@ class Call:
     announcements: Sequence[int] = ()
     returns: Sequence[int] = ()
     level_dbfs: dict[str, float | None] = field(default_factory=dict)
+    snr_db: dict[str, float | None] = field(default_factory=dict)
+    clipped_share: dict[str, float | None] = field(default_factory=dict)
     raised: dict[str, ArrayLike] = field(default_factory=dict)
     grade: str | None = None
 

@@ -108,6 +108,50 @@ def long_silence_count(facts: Facts) -> IntArray:
     return _reaching(facts, facts.settings.long_silence_ms)
 
 
+@measure(unit="ms", better="lower", thresholds=("dead_air_ms",), evidence="dead air", listed=False)
+def dead_air_total_ms(facts: Facts) -> IntArray:
+    """Total length of the dead air: gaps of at least `dead_air_ms`."""
+    return _total(facts, facts.settings.dead_air_ms)
+
+
+@measure(
+    unit="share",
+    better="lower",
+    empty=Reason.NO_LIVE_TIME,
+    thresholds=("dead_air_ms",),
+    evidence="dead air",
+    listed=False,
+)
+def dead_air_share(facts: Facts) -> Ratio:
+    """Total length of the dead air (gaps of at least `dead_air_ms`) over live time."""
+    return Ratio(_total(facts, facts.settings.dead_air_ms), facts.live)
+
+
+@measure(
+    unit="ms",
+    better="lower",
+    thresholds=("long_silence_ms",),
+    evidence="long silences",
+    listed=False,
+)
+def long_silence_total_ms(facts: Facts) -> IntArray:
+    """Total length of the gaps of at least `long_silence_ms`."""
+    return _total(facts, facts.settings.long_silence_ms)
+
+
+@measure(
+    unit="share",
+    better="lower",
+    empty=Reason.NO_LIVE_TIME,
+    thresholds=("long_silence_ms",),
+    evidence="long silences",
+    listed=False,
+)
+def long_silence_share(facts: Facts) -> Ratio:
+    """Total length of the gaps of at least `long_silence_ms` over live time."""
+    return Ratio(_total(facts, facts.settings.long_silence_ms), facts.live)
+
+
 @measure(
     unit="ms",
     better="lower",
@@ -226,6 +270,11 @@ def greeting_latency_ms(facts: Facts) -> NDArray[Any]:
 
 def _reaching(facts: Facts, shortest_ms: int) -> IntArray:
     return sum_by_call(facts.gaps.length >= shortest_ms, facts.gaps.offsets)
+
+
+def _total(facts: Facts, shortest_ms: int) -> IntArray:
+    length = facts.gaps.length
+    return sum_by_call(length * (length >= shortest_ms), facts.gaps.offsets)
 
 
 def _owned(facts: Facts, party: int) -> IntArray:

@@ -117,6 +117,73 @@ def level_dbfs(facts: Facts) -> NDArray[Any]:
 
 
 @measure(
+    unit="dB",
+    better="higher",
+    per_party=True,
+    needs=Needs.OWN_CHANNEL,
+    good=(20.0, None),
+    evidence="noise",
+    listed=False,
+)
+def snr_db(facts: Facts) -> Figures:
+    """Signal to noise of the party: root mean square over its talkspurts against that outside."""
+    why = np.zeros((facts.calls, 2), dtype=np.int8)
+    why[np.isnan(facts.batch.snr)] = Reason.NO_NOISE
+    why[np.isnan(facts.batch.level)] = Reason.NO_LEVEL
+    return Figures(facts.batch.snr, why)
+
+
+@measure(
+    unit="share",
+    better="lower",
+    per_party=True,
+    needs=Needs.OWN_CHANNEL,
+    empty=Reason.NO_LEVEL,
+    good=(0.0, 0.0005),
+    evidence="recording",
+    listed=False,
+)
+def clipped_share(facts: Facts) -> NDArray[Any]:
+    """Clipping: share of the samples of the party's channel at full scale."""
+    return facts.batch.clipped
+
+
+@measure(
+    unit="count",
+    better="lower",
+    per_party=True,
+    needs=Needs.OWN_CHANNEL,
+    evidence="raised voice",
+    listed=False,
+)
+def raised_voice_count(facts: Facts) -> Figures:
+    """Number of stretches of raised voice of the party.
+
+    By default at least 2 s of its speech lie 9 dB above its own median (settings of the line).
+    """
+    counts = [np.diff(raised.offsets) for raised in facts.batch.raised]
+    return Figures(np.stack(counts, axis=1).astype(np.int64), _not_listened(facts))
+
+
+@measure(
+    unit="ms",
+    better="lower",
+    per_party=True,
+    needs=Needs.OWN_CHANNEL,
+    evidence="raised voice",
+    listed=False,
+)
+def raised_voice_ms(facts: Facts) -> Figures:
+    """Total length of the stretches of raised voice, from the start of each to its end."""
+    totals = []
+    for raised in facts.batch.raised:
+        rows = slice(int(raised.offsets[0]), int(raised.offsets[-1]))
+        length = (raised.end[rows] - raised.start[rows]).astype(np.int64)
+        totals.append(sum_by_call(length, np.asarray(raised.offsets) - raised.offsets[0]))
+    return Figures(np.stack(totals, axis=1), _not_listened(facts))
+
+
+@measure(
     unit="units/min",
     per_party=True,
     needs=Needs.OWN_CHANNEL,
@@ -137,6 +204,10 @@ def window_rate_p90(facts: Facts) -> Figures:
     why = _rate_reason(facts)
     why[(why == 0) & np.isnan(rate)] = Reason.LITTLE_SPEECH
     return Figures(rate, why)
+
+
+def _not_listened(facts: Facts) -> NDArray[np.int8]:
+    return np.where(facts.batch.listened, np.int8(0), np.int8(Reason.NOT_LISTENED))
 
 
 def _window_share(facts: Facts, marked: tuple[NDArray[np.bool_], ...]) -> Ratio:

@@ -59,6 +59,32 @@ def _live(facts: Facts, party: int) -> list[Row]:
     return _conversation(facts, party) + _holds(facts, party)
 
 
+def _own_silences(facts: Facts, party: int) -> list[Row]:
+    return _silences(PARTIES[party])(facts, party)
+
+
+def _unannounced(facts: Facts, party: int) -> list[Row]:
+    rows = _own_silences(facts, party)
+    return [row | {"counts": not row.get("announced", False)} for row in rows]
+
+
+def _noise(facts: Facts, party: int) -> list[Row]:
+    level, snr = float(facts.batch.level[0, party]), float(facts.batch.snr[0, party])
+    if np.isnan(level) or np.isnan(snr):
+        return []
+    starts, ends = facts.lanes.own(party)
+    return [
+        _row("speech", starts[0], ends[-1], f"{level:.1f} dBFS over the talkspurts", db=level),
+        _row(
+            "noise", 0, facts.batch.duration[0], f"{level - snr:.1f} dBFS outside", db=level - snr
+        ),
+    ]
+
+
+def _raised(facts: Facts, party: int) -> list[Row]:
+    return [_row("raised voice", *span) for span in facts.batch.raised[party][0].tolist()]
+
+
 def _silences(owner: str | None = None, tier: str = "silence_ms") -> Evidence:
     def rows(facts: Facts, party: int) -> list[Row]:
         gaps = gap_rows(facts.gaps, facts.lanes.clock, 0, Layout(int(facts.batch.layout[0])))
@@ -195,6 +221,10 @@ EVIDENCE: dict[str, Evidence] = {
     "long silences": _silences(tier="long_silence_ms"),
     "agent silences": _silences("agent"),
     "customer silences": _silences("customer"),
+    "own silences": _own_silences,
+    "unannounced silences": _unannounced,
+    "noise": _noise,
+    "raised voice": _raised,
     "overlaps": _overlaps,
     "overtalk": _overtalk,
     "turns": _turns,

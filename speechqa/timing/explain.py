@@ -214,6 +214,11 @@ def _added(one: Measure, rows: list[Row], value: Any) -> list[str]:
     if one.name.startswith("response_time"):
         offsets = sorted(row["offset_ms"] for row in rows)
         return [f"sorted: {_listed(offsets, ', ')}", f"{one.name}: {number(value)} ms"]
+    if one.unit == "dB" and len(rows) == 2:
+        above, below = (
+            f"{row['db']:.1f}" for row in sorted(rows, key=lambda row: row["what"])[::-1]
+        )
+        return [f"{above} - {below} = {number(value)} dB"]
     if one.name.startswith("longest"):
         return [f"longest of {_listed(sorted(lengths, reverse=True), ', ')} = {number(value)} ms"]
     if one.name == "window_rate_p90":

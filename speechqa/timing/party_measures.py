@@ -21,6 +21,7 @@ from speechqa.timing.rows import (
     sum_by_cell,
 )
 
+_SILENCE = ("silence_ms",)
 _TURN = ("turn_pause_ms",)
 _ENTRY = ("backchannel_ms", "simultaneous_ms", "terminal_ms")
 
@@ -50,6 +51,75 @@ def longest_monologue_ms(facts: Facts) -> IntArray:
     """Longest span of a turn of the party, first start to last end; 0 without a turn."""
     longest = [max_by_call(own, facts.turns.offsets) for own in facts.turn_spans]
     return np.stack(longest, axis=1)
+
+
+@measure(
+    unit="count",
+    better="lower",
+    per_party=True,
+    needs=Needs.PARTIES,
+    thresholds=_SILENCE,
+    evidence="own silences",
+    listed=False,
+)
+def owned_silence_count(facts: Facts) -> IntArray:
+    """Number of the silences that the party owns.
+
+    The customer owns those between the agent's speech and his own; all others are the agent's.
+    """
+    return sum_by_cell(None, _owners(facts), facts.calls)
+
+
+@measure(
+    unit="share",
+    better="lower",
+    per_party=True,
+    needs=Needs.PARTIES,
+    empty=Reason.NO_LIVE_TIME,
+    thresholds=_SILENCE,
+    evidence="own silences",
+    listed=False,
+)
+def owned_silence_share(facts: Facts) -> Ratio:
+    """Total length of the silences that the party owns over live time."""
+    owned = sum_by_cell(facts.silences.length, _owners(facts), facts.calls)
+    return Ratio(owned, np.repeat(facts.live[:, None], 2, axis=1))
+
+
+@measure(
+    unit="ms",
+    better="lower",
+    per_party=True,
+    needs=Needs.PARTIES,
+    thresholds=_SILENCE,
+    evidence="own silences",
+    listed=False,
+)
+def longest_owned_silence_ms(facts: Facts) -> IntArray:
+    """Longest of the silences that the party owns; 0 without one."""
+    owner, length = facts.silences.owner, facts.silences.length
+    longest = [max_by_call(length * (owner == p), facts.silences.offsets) for p in range(2)]
+    return np.stack(longest, axis=1)
+
+
+@measure(
+    unit="ms",
+    better="lower",
+    per_party=True,
+    needs=Needs.PARTIES,
+    thresholds=(*_SILENCE, "announce_within_ms", "phrase_snap_ms"),
+    evidence="unannounced silences",
+    listed=False,
+)
+def unannounced_silence_ms(facts: Facts) -> IntArray:
+    """Total length of the silences that the party owns and that no phrase announces.
+
+    A silence is announced where a hold or wait phrase of the agent ends at most
+    `announce_within_ms` before it; a phrase that ends up to `phrase_snap_ms` after its talkspurt
+    ends with it. Without a transcript nothing is announced.
+    """
+    length = facts.silences.length * ~facts.silences.announced
+    return sum_by_cell(length, _owners(facts), facts.calls)
 
 
 @measure(
@@ -165,6 +235,12 @@ def response_time_p90_ms(facts: Facts) -> NDArray[Any]:
 def response_time_max_ms(facts: Facts) -> NDArray[Any]:
     """Largest of the party's floor transfer offsets."""
     return _answers(facts, 1.0)
+
+
+def _owners(facts: Facts) -> IntArray:
+    """Return ``2 * call + party`` of each silence's owner."""
+    call = np.repeat(np.arange(facts.calls, dtype=np.int64), np.diff(facts.silences.offsets))
+    return 2 * call + facts.silences.owner
 
 
 def _answers(facts: Facts, q: float) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ from speechqa.settings import TimingSettings
 from speechqa.timing.call import Layout
 from speechqa.timing.facts import Facts
 
-Unit = Literal["ms", "count", "share", "per minute", "units", "units/min", "dBFS"]
+Unit = Literal["ms", "count", "share", "per minute", "units", "units/min", "dBFS", "dB"]
 Better = Literal["higher", "lower", "neutral"]
 
 
@@ -43,6 +43,8 @@ class Reason(IntEnum):
     NEVER_TOOK_THE_FLOOR = 13
     NO_TURN = 14
     SILENT_AGENT = 15
+    NO_NOISE = 16
+    NOT_LISTENED = 17
 
 
 class Needs(IntEnum):
@@ -293,4 +295,6 @@ def reason_text(reason: Reason, settings: TimingSettings) -> str:
         Reason.NEVER_TOOK_THE_FLOOR: "never took the floor from the other party",
         Reason.NO_TURN: "had no turn",
         Reason.SILENT_AGENT: "the agent does not speak",
+        Reason.NO_NOISE: "too little to compare with outside the talkspurts",
+        Reason.NOT_LISTENED: "raised voice was not looked for",
     }[reason]

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from speechqa.phrases import Heard, Lexicon, WordList
+from speechqa.phrases.heard import Heard
+from speechqa.phrases.lexicon import Lexicon, WordList
 from speechqa.transcript import Word
 
 WAIT = {
