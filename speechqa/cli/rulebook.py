@@ -7,9 +7,9 @@ ends with exit code 4, before anything else is touched.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -102,6 +102,10 @@ def run_tests(
                 f"{result.rule} [{result.lang}] {result.kind}: {result.text!r} -> {result.got}"
             )
     _say(f"{len(results)} examples, {len(failed)} failed")
+    ran = {result.rule for result in results}
+    bare = [one.id for one in book.call_rules if one.id not in ran and one.id in (rule or [one.id])]
+    if bare:
+        _say(f"without an example: {', '.join(bare)}")
     if failed:
         raise typer.Exit(BAD_RULEBOOK)
 
@@ -112,17 +116,18 @@ def show(
     rule: Annotated[
         list[str] | None, typer.Option("--rule", help="Only this rule; may be repeated.")
     ] = None,
+    language: Annotated[str, typer.Option(help="Of the sentences: en or zh.")] = "en",
     as_json: JsonOption = False,
 ) -> None:
     """Print each rule as a sentence, by section.
 
     [bold]Example[/bold]
 
-      speechqa rulebook show standard --rule silent-call-threat
+      speechqa rulebook show standard --rule silent-call-threat --language zh
     """
     from speechqa.rulebook import load
-    from speechqa.rulebook.sentence import rule_sentence
 
+    rule_sentence = _sentences(language)
     book = load(_path(file))
     _known(book, rule or [])
     section = ""
@@ -142,6 +147,19 @@ def show(
         report = ", report only" if one.report_only else ""
         typer.echo(f"  {one.id} ({one.severity}, {one.points:g} points{report}) {one.title}")
         typer.echo(f"      {rule_sentence(one)}")
+
+
+def _sentences(language: str) -> Callable[[Any], str]:
+    """Return what tells a rule in a language."""
+    if language == "en":
+        from speechqa.rulebook.sentence import rule_sentence
+
+        return rule_sentence
+    if language == "zh":
+        from speechqa.rulebook.sentence_zh import rule_sentence_zh
+
+        return rule_sentence_zh
+    raise UsageError(f"rules are not told in {language!r}", hint="--language en or --language zh")
 
 
 def _known(book: Rulebook, names: list[str]) -> None:

@@ -12,11 +12,15 @@ from speechqa import timing
 MEASURES: tuple[str, ...] = tuple(
     name
     for one in timing.MEASURES.values()
+    if one.listed
     for name in (
         [f"{party}.{one.name}" for party in ("agent", "customer")] if one.per_party else [one.name]
     )
 )
-"""Every figure of a call, as ``show --json`` names it; a party's own with the party before it."""
+"""Every figure of a call, as ``show --json`` names it; a party's own with the party before it.
+
+Those that are only explained are not stored with a verdict, so no rule can hang on them.
+"""
 
 
 def measure_value(measures: Mapping[str, Any], name: str) -> tuple[float | None, str]:
@@ -44,6 +48,18 @@ def measure_value(measures: Mapping[str, Any], name: str) -> tuple[float | None,
 def measure_unit(name: str) -> str:
     """Return ``"ms"`` for durations, else an empty string: bounds are plain numbers."""
     return "ms" if name.endswith("_ms") else ""
+
+
+def measure_kind(name: str) -> str:
+    """Return the unit of a measure as it is registered; empty for a name that is none.
+
+    Examples
+    --------
+    >>> measure_kind("agent.talk_share"), measure_kind("silence_ms"), measure_kind("nothing")
+    ('share', 'ms', '')
+    """
+    one = timing.MEASURES.get(name.rpartition(".")[2])
+    return "" if one is None else one.unit
 
 
 def walk(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[Any, Any]]:
