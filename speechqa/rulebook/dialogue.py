@@ -2,15 +2,18 @@
 
 Turns without times are laid out one after another, half a second apart, at an ordinary speech
 rate (English 150 words, Chinese 220 characters a minute). Each word gets its place; measures and
-events are made from the laid-out speech by the same code as for recordings.
+events are made from the laid-out speech and words by the same code as for recordings, so a silence
+after "one moment please" is announced here too, and a hold may be inferred.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
+from speechqa.phrases.announcements import AnnouncementFinder
 from speechqa.phrases.normalise import tokens, uses_spaces
 from speechqa.rulebook.view import CallView
 from speechqa.rulebook.written import Dialogue, GivenEvent
@@ -121,6 +124,7 @@ def _with_measures(view: CallView, holds: Sequence[tuple[int, int]]) -> CallView
 
     if not any(view.speech.values()):
         return view
+    said = _finder().find(view.words, view.lang)
     counted = [(w.party, w.start_ms, w.end_ms, count_units(w.text)) for w in view.words]
     mixed = view.speech.get("mixed")
     call = Call(
@@ -132,6 +136,8 @@ def _with_measures(view: CallView, holds: Sequence[tuple[int, int]]) -> CallView
         answered_ms=None,
         language=view.lang,
         words=counted,
+        announcements=said.waits,
+        returns=said.returns,
         grade=view.grade,
     )
     measured = measure_calls([call], TimingSettings())
@@ -139,6 +145,11 @@ def _with_measures(view: CallView, holds: Sequence[tuple[int, int]]) -> CallView
     if not any(event["kind"] == "hold" for event in events):
         events = [*events, *view.events]
     return replace(view, measures=measured.row(0), events=events)
+
+
+@lru_cache(maxsize=1)
+def _finder() -> AnnouncementFinder:
+    return AnnouncementFinder()
 
 
 def example_call(dialogue: Dialogue) -> CallView:

@@ -7,25 +7,26 @@ verdict is fragile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from speechqa.phrases.heard import apart
 from speechqa.rulebook import limits, rules, sequences
 from speechqa.rulebook.call import Call
+from speechqa.rulebook.each import compile_each
 from speechqa.rulebook.search import place_of
 from speechqa.rulebook.verdicts import (
     CONFIDENCE_MARGIN,
     DEFAULT_CONFIDENCE,
+    anchors_of,
     in_scope,
     is_edge,
     plain,
     sure_enough,
-    without_answer,
 )
-from speechqa.rulebook.view import Found, Hit, RuleResult, Span
-from speechqa.rulebook.windows import BOUNDARY_MS, FindSpans, after_window, before_window
+from speechqa.rulebook.view import RuleResult, Span
+from speechqa.rulebook.windows import FindSpans
 
 if TYPE_CHECKING:
     from speechqa.rulebook.compiled import Judge, LanguageBook, Masks
@@ -39,7 +40,7 @@ def compile_rule(rule: Any, book: LanguageBook) -> Judge:
         case rules.Required():
             inner = _required(rule, book)
         case rules.Each():
-            inner = _each(rule, book)
+            inner = compile_each(rule, book)
         case rules.Limit():
             inner = limits.compile_limit(rule, book)
         case rules.Sequence():
@@ -47,18 +48,37 @@ def compile_rule(rule: Any, book: LanguageBook) -> Judge:
         case _:
             raise TypeError(f"no call rule: {rule.id}")
     conditions = [book.finders.compile(one, rule.party) for one in rule.when or ()]
-    return _guarded(rule, conditions, inner) if conditions else inner
+    anchors = [book.finders.compile(one, rule.party) for one in anchors_of(rule)]
+    return _guarded(rule, conditions, anchors, inner) if conditions or anchors else inner
 
 
-def _guarded(rule: Any, conditions: Sequence[FindSpans], inner: Judge) -> Judge:
+def _guarded(
+    rule: Any, conditions: Sequence[FindSpans], anchors: Sequence[FindSpans], inner: Judge
+) -> Judge:
+    """Return `inner` for calls in which all conditions hold.
+
+    A violation that hangs on a condition or an anchor which itself counts only just is fragile:
+    without it nothing would have been due.
+    """
+    least = rule.least_confidence or DEFAULT_CONFIDENCE
+
     def judged(call: Call) -> RuleResult:
         for condition in conditions:
             found = condition(call)
             if found.sure:
                 continue
-            reason = found.missing or found.unknown or "its precondition does not hold"
+            if found.unknown:
+                return plain(rule.id, "unknown", found.unknown)
+            reason = found.missing or "its precondition does not hold"
             return plain(rule.id, "not_applicable", reason)
-        return inner(call)
+        result = inner(call)
+        if result.outcome != "violated" or result.fragile:
+            return result
+        shaky = any(
+            all(is_edge(span, least) for span in find(call).sure)
+            for find in (*conditions, *anchors)
+        )
+        return replace(result, fragile=True) if shaky else result
 
     return judged
 
@@ -168,132 +188,3 @@ def _required(rule: rules.Required, book: LanguageBook) -> Judge:
         return RuleResult(rule.id, "violated", reason, met, due, (), fragile, by_absence=True)
 
     return judged
-
-
-def _each(rule: rules.Each, book: LanguageBook) -> Judge:
-    trigger = in_scope(rule, book, book.finders.compile(rule.each, rule.party))
-    place = "then" if rule.then else "first" if rule.first else "with"
-    wanted = rule.then or rule.first or rule.with_ or ()
-    parts = [book.finders.compile(one, rule.party) for one in wanted]
-    needed = rule.at_least or len(parts)
-    least = rule.least_confidence or DEFAULT_CONFIDENCE
-    windows = _each_window(rule, place)
-
-    def judged(call: Call) -> RuleResult:
-        triggers = trigger(call)
-        if answer := without_answer(rule, triggers):
-            return answer
-        due = [s for s in triggers.sure if sure_enough(s, least)]
-        if not due:
-            return plain(rule.id, "not_applicable", "what it follows on did not occur")
-        results = [part(call) for part in parts]
-        if all(found.missing for found in results):
-            return plain(rule.id, "not_applicable", results[0].missing)
-        if any(found.unknown for found in results):
-            reason = next(found.unknown for found in results if found.unknown)
-            return plain(rule.id, "unknown", reason)
-        counts, hits = _counted(
-            call,
-            rule,
-            due,
-            lambda anchor: windows(call, anchor),
-            lambda window: _answered(results, window, needed, least),
-        )
-        return _each_result(rule, counts, hits)
-
-    return judged
-
-
-_Answer = tuple[bool, bool, bool, Span | None]
-
-
-def _counted(
-    call: Call,
-    rule: rules.Each,
-    due: Sequence[Span],
-    window_of: Callable[[Span], tuple[int, int] | None],
-    answer: Callable[[tuple[int, int]], _Answer],
-) -> tuple[tuple[int, int, int, int], tuple[Hit, ...]]:
-    """Return how often it was due and answered (plainly, strictly, generously), with evidence."""
-    hits: list[Hit] = []
-    total = met = strict = generous = 0
-    for anchor in due:
-        window = window_of(anchor)
-        if window is None:
-            continue
-        total += 1
-        ok, sure, nearly, span = answer(window)
-        met += ok
-        strict += sure
-        generous += nearly
-        outcome = "met" if ok else "violated"
-        hits.append(call.hit(rule, outcome, span if ok else anchor, fragile=sure != nearly))
-    return (total, met, strict, generous), tuple(hits)
-
-
-def _each_result(
-    rule: rules.Each, counts: tuple[int, int, int, int], hits: tuple[Hit, ...]
-) -> RuleResult:
-    total, met, strict, generous = counts
-    if not total:
-        return plain(rule.id, "not_applicable", "the call ended before it was due")
-    need = rule.at_least_share * total
-    verdict = met >= need
-    return RuleResult(
-        rule.id,
-        "met" if verdict else "violated",
-        f"{met} of {total} times",
-        met,
-        total,
-        hits,
-        (generous >= need) != verdict or (strict >= need) != verdict,
-        by_absence=not verdict,
-    )
-
-
-def _answered(
-    results: Sequence[Found], window: tuple[int, int], needed: int, least: float
-) -> tuple[bool, bool, bool, Span | None]:
-    """Say whether enough was found in a window: plainly, strictly, generously; and the evidence."""
-    start, end = window
-    plain: set[int] = set()
-    strict: set[int] = set()
-    generous: set[int] = set()
-    evidence: Span | None = None
-    for number, found in enumerate(results):
-        for span in found.spans:
-            if not start - BOUNDARY_MS <= span.start < end + BOUNDARY_MS:
-                continue
-            generous.add(number)
-            if span.near or not start <= span.start < end or not sure_enough(span, least):
-                continue
-            plain.add(number)
-            if evidence is None or span.start < evidence.start:
-                evidence = span
-            if end - span.start > BOUNDARY_MS and not is_edge(span, least):
-                strict.add(number)
-    return len(plain) >= needed, len(strict) >= needed, len(generous) >= needed, evidence
-
-
-def _each_window(rule: rules.Each, place: str) -> Callable[[Call, Span], tuple[int, int] | None]:
-    within = None if rule.within_s is None else round(rule.within_s * 1000)
-    turns = rule.within_turns if rule.within_turns or within is not None else 1
-
-    def then(call: Call, anchor: Span) -> tuple[int, int] | None:
-        later = [turn for turn in call.clock.turns_of(rule.party) if turn.end > anchor.end]
-        if not later and call.clock.end <= anchor.end + (within or 3000):
-            return None
-        return after_window(call, anchor, rule.party, within, turns)
-
-    def first(call: Call, anchor: Span) -> tuple[int, int] | None:
-        return before_window(call, anchor, rule.party, within, turns)
-
-    def along(call: Call, anchor: Span) -> tuple[int, int] | None:
-        if within is not None:
-            return anchor.start - within, anchor.end + within
-        turn = call.clock.turn_at(rule.party, anchor.start)
-        if turn is None:
-            return anchor.start, anchor.end
-        return turn.start - 300, turn.end + 100
-
-    return {"then": then, "first": first, "with": along}[place]

@@ -42,6 +42,9 @@ def compile_span_limit(rule: rules.Limit, book: LanguageBook) -> Judge:
             bounds.holds(value - margin) != ok or bounds.holds(value + margin) != ok
             for (_, value), ok in zip(known, good, strict=True)
         )
+        # A violation on places that themselves count only just may be none at all.
+        bad = [span for (span, _), ok in zip(known, good, strict=True) if not ok]
+        fragile = fragile or (bool(bad) and all(span.edge for span in bad))
         hits = tuple(
             call.hit(rule, "met" if ok else "violated", span, value=round(value, 3))
             for (span, value), ok in zip(known, good, strict=True)

@@ -25,6 +25,18 @@ def plain(rule_id: str, outcome: Outcome, reason: str, lacking: bool = False) ->
     return RuleResult(rule_id, outcome, reason, lacking=lacking)
 
 
+ANCHORS = ("after", "before", "around", "during", "same_turn")
+
+
+def anchors_of(rule: Any) -> tuple[Any, ...]:
+    """Return the finders without which a rule has nothing to judge: anchors, a sequence's start."""
+    start = getattr(rule, "start", None)
+    found = () if start is None else (start,)
+    if rule.where is None:
+        return found
+    return (*found, *(one for name in ANCHORS if (one := getattr(rule.where, name)) is not None))
+
+
 def in_scope(rule: Any, book: LanguageBook, find: FindSpans) -> FindSpans:
     """Return `find` limited to the rule's own `where`.
 
@@ -35,12 +47,7 @@ def in_scope(rule: Any, book: LanguageBook, find: FindSpans) -> FindSpans:
     keep = compile_where(
         rule.where, rule.party, lambda finder: book.finders.compile(finder, rule.party)
     )
-    names = ("after", "before", "around", "during", "same_turn")
-    anchors = [
-        book.finders.compile(anchor, rule.party)
-        for name in names
-        if (anchor := getattr(rule.where, name)) is not None
-    ]
+    anchors = [book.finders.compile(anchor, rule.party) for anchor in anchors_of(rule)]
 
     def scoped(call: Call) -> Found:
         for anchor in anchors:

@@ -21,8 +21,14 @@ if TYPE_CHECKING:
 BOUNDARY_MS = 100
 """How far a boundary of speech may be off: verdicts that flip within it are fragile."""
 
+FIRM, EDGE, NEAR = range(3)
+"""A window of an anchor that surely counts, that counts only just, or that just fails to."""
+
+Marked = tuple[int, int, int]
+"""A window, and how sure it is that there is one."""
+
 FindSpans = Callable[["Call"], Found]
-WindowsOf = Callable[["Call", Found], list[Window]]
+MakeWindows = Callable[["Call"], list[Marked] | Found]
 Filter = Callable[["Call", Found], Found]
 
 
@@ -38,8 +44,8 @@ def compile_where(where: Where, party: str, compile_finder: Callable[..., FindSp
     compile_finder
         Makes a finder function of an anchor.
     """
-    inside: list[Callable[[Call], list[Window] | Found]] = []
-    outside: list[Callable[[Call], list[Window] | Found]] = []
+    inside: list[MakeWindows] = []
+    outside: list[MakeWindows] = []
     _add_scopes(where, party, inside)
     for name in ("after", "before", "around", "during", "same_turn"):
         anchor = getattr(where, name)
@@ -65,18 +71,16 @@ def compile_where(where: Where, party: str, compile_finder: Callable[..., FindSp
             windows = make(call)
             if isinstance(windows, Found):
                 continue
-            spans = [span for span in spans if not any(a <= span.start < b for a, b in windows)]
+            spans = [kept for span in spans if (kept := _outside(span, windows))]
         return Found(tuple(spans), found.missing, found.unknown)
 
     return keep
 
 
-def _add_scopes(
-    where: Where, party: str, inside: list[Callable[[Call], list[Window] | Found]]
-) -> None:
+def _add_scopes(where: Where, party: str, inside: list[MakeWindows]) -> None:
     def add(value: float | None, make: Callable[[Call, float], Window]) -> None:
         if value is not None:
-            inside.append(lambda call, value=value: [make(call, value)])  # type: ignore[misc]
+            inside.append(lambda call, value=value: [(*make(call, value), FIRM)])  # type: ignore[misc]
 
     add(where.first_s, lambda call, s: (-FAR, call.clock.live_after(s * 1000)))
     add(where.last_s, lambda call, s: (call.clock.live_before_end(s * 1000), FAR))
@@ -102,21 +106,25 @@ def _nth_last_turn_start(call: Call, party: str, count: int) -> int:
     return turns[-min(count, len(turns))].start if turns else -FAR
 
 
-def _relation(
-    name: str, where: Where, party: str, find: FindSpans
-) -> Callable[[Call], list[Window] | Found]:
-    def windows(call: Call) -> list[Window] | Found:
+def _relation(name: str, where: Where, party: str, find: FindSpans) -> MakeWindows:
+    def windows(call: Call) -> list[Marked] | Found:
         found = find(call)
         if found.missing or found.unknown:
             return Found((), found.missing, found.unknown)
-        anchors = found.sure
+        anchors = list(found.spans) if where.nth == "each" else found.sure
         if where.nth == "first":
             anchors = anchors[:1]
         elif where.nth == "last":
             anchors = anchors[-1:]
         elif isinstance(where.nth, int):
             anchors = anchors[where.nth - 1 : where.nth]
-        return [window_of(call, name, anchor, party, where) for anchor in anchors]
+        return [
+            (
+                *window_of(call, name, anchor, party, where),
+                NEAR if anchor.near else EDGE if anchor.edge else FIRM,
+            )
+            for anchor in anchors
+        ]
 
     return windows
 
@@ -165,18 +173,32 @@ def before_window(
     return start, anchor.start
 
 
-def _inside(span: Span, windows: list[Window]) -> Span | None:
-    near: Span | None = None
-    for a, b in windows:
+def _inside(span: Span, windows: list[Marked]) -> Span | None:
+    """Keep a span that lies in a window, marked by its surest one; None where it lies in none."""
+    best: Span | None = None
+    for a, b, kind in windows:
+        if kind != NEAR and a <= span.start < b:
+            at_start = span.start - a < BOUNDARY_MS and a > -FAR and span.start != a
+            if kind == FIRM and not at_start and b - span.start > BOUNDARY_MS:
+                return span
+            best = _mark(span, edge=True)
+        elif best is None and a - BOUNDARY_MS <= span.start < b + BOUNDARY_MS:
+            best = _mark(span, near=True)
+    return best
+
+
+def _outside(span: Span, windows: list[Marked]) -> Span | None:
+    """Keep a span that lies in no window; in an unsure one it counts, or misses, only just."""
+    kept: Span | None = span
+    for a, b, kind in windows:
         if a <= span.start < b:
-            if span.start - a < BOUNDARY_MS and a > -FAR and span.start != a:
-                return _mark(span, edge=True)
-            if b - span.start <= BOUNDARY_MS:
-                return _mark(span, edge=True)
-            return span
-        if a - BOUNDARY_MS <= span.start < b + BOUNDARY_MS:
-            near = _mark(span, near=True)
-    return near
+            if kind == FIRM:
+                return None
+            if kind == EDGE:
+                kept = _mark(span, near=True)
+            elif kept is span:
+                kept = _mark(span, edge=True)
+    return kept
 
 
 def _mark(span: Span, *, near: bool = False, edge: bool = False) -> Span:
