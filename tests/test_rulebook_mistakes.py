@@ -186,6 +186,37 @@ MISTAKES = [
     ("back reference", r"'\bno way\b']", r"'(no) \1']", 0, "back-reference"),
     ("open bracket", r"'\bno way\b']", r"'(no way']", 0, r"missing \)"),
     ("upper case", r"'\bno way\b']", r"'\bNo way\b']", 0, "'N' never matches"),
+    ("digits", r"'\bno way\b']", r"'\bin 24 hours\b']", 0, "'2' never matches: digits are spoken"),
+    ("comma", r"'\bno way\b']", r"'\bno, never\b']", 0, "',' never matches: .* no punctuation"),
+    (
+        "traditional",
+        "zh: [您好]}",
+        "zh: {regex: [請稍後]}}",
+        0,
+        "'請' never matches: .* simplified characters; write 请",
+    ),
+    (
+        "border in Chinese",
+        "zh: [您好]}",
+        r"zh: {regex: ['\b(请|麻烦)稍后']}}",
+        0,
+        r"'\\b' never matches beside a Chinese character",
+    ),
+    ("blank in Chinese", "zh: [您好]}", "zh: {regex: [请 稍后]}}", 0, "' ' never matches"),
+    (
+        "wording without language",
+        "find: {en: [hello], zh: [您好]}",
+        "find: [good morning]",
+        0,
+        "named 'good morning'; wording is written with its language",
+    ),
+    (
+        "wide colon",
+        "    severity: major\n",
+        "    severity：major\n",
+        1,
+        "has a full-width ：",
+    ),
     ("empty match", r"'\bno way\b']", r"'(no way)?']", 0, "matches the empty text"),
     ("repetition", r"'\bno way\b']", r"'(no){5000}']", 0, "repetition"),
     ("bad unless", r"unless: ['\bno way to\b']", r"unless: ['no way [to']", 0, "missing ]"),
@@ -252,6 +283,58 @@ MISTAKES = [
         "unknown key 'targt'; did you mean target",
     ),
     ("unit", "{target: 5 s, limit: 10 s}", "{target: 5 sek, limit: 10 s}", 0, "is no duration"),
+    ("bare ms", "{target: 5 s, limit: 10 s}", "{target: 5, limit: 10 s}", 0, "5 means 5 ms here"),
+    ("percent", "{target: 5 s, limit: 10 s}", "10 %", 0, "a share is written from 0 to 1"),
+    (
+        "percent for a share",
+        "measure: longest_silence_ms\n    at_most: {target: 5 s, limit: 10 s}",
+        "measure: silence_share\n    at_most: 10",
+        1,
+        "silence_share is a share from 0 to 1, got 10; 10 % is 0.1",
+    ),
+    (
+        "a time for a count",
+        "measure: longest_silence_ms\n    at_most: {target: 5 s, limit: 10 s}",
+        "measure: silence_count\n    at_most: 3 s",
+        1,
+        "'3 s' is a time, but silence_count is none",
+    ),
+    (
+        "a figure that is only explained",
+        "measure: longest_silence_ms",
+        "measure: agent.window_rate_p90",
+        0,
+        "unknown measure 'agent.window_rate_p90'",
+    ),
+    (
+        "percent compared",
+        "when: {option: silent_call, is: long}",
+        "when: {measure: agent.talk_share, above: 80}",
+        0,
+        "a share from 0 to 1, got 80",
+    ),
+    ("percent of a team", "at_least: 0.85", "at_least: 85", 0, "the share is a share from 0 to 1"),
+    (
+        "announced",
+        "{name: first, find: apology}",
+        "{name: first, find: {event: overtalk, announced: true}}",
+        0,
+        "announced belongs to event: silence",
+    ),
+    (
+        "language of an example",
+        'hit: {en: ["I can\'t do that"]}',
+        'hit: {de: ["geht nicht"]}',
+        0,
+        "language 'de' is not one of the rulebook's",
+    ),
+    (
+        "language of better",
+        "better: {en: [What I can do is]}",
+        "better: {fr: [voici]}",
+        0,
+        "language 'fr' is not one of the rulebook's",
+    ),
     (
         "option name",
         "option: silent_call",
@@ -343,8 +426,10 @@ def test_all_mistakes_come_at_once_and_in_order(tmp_path):
     assert [mistake.line for mistake in mistakes] == sorted(mistake.line for mistake in mistakes)
 
 
-UNREADABLE = {"tab", "open list", "yaml tag", "no rules", "duplicate key"}
-"""Mistakes of YAML itself, after which nothing else can be told, or of a whole part."""
+UNREADABLE = {"tab", "open list", "yaml tag", "no rules", "duplicate key", "wide colon"} | {
+    "percent of a team"
+}
+"""Mistakes of YAML itself, after which nothing else can be told, or of a whole part or rule."""
 
 
 def apart(case, other):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from speechqa.phrases import Lexicon, PatternError, nearest
+from speechqa.phrases.dead import dead_literal
 from speechqa.phrases.patterns import phrase_source, regex_source
 from speechqa.phrases.sounds import sound_of
 from speechqa.rulebook import finders, rules
 from speechqa.rulebook.book import RulebookForm
+from speechqa.rulebook.check_figures import figure_mistakes
 from speechqa.rulebook.names import MEASURES, walk
-from speechqa.rulebook.quantities import LANGUAGES, BoundByLanguage, Ramp, in_unit
+from speechqa.rulebook.quantities import LANGUAGES
 from speechqa.rulebook.word_forms import WordForms
 
 Complaint = tuple[tuple[str | int, ...], str]
@@ -101,7 +104,24 @@ def _rules(form: RulebookForm, known: Known) -> Iterator[Complaint]:
                 ("rules", index, "section"),
                 f"unknown section {rule.section!r}{_or_all(rule.section, sections)}",
             )
+        yield from _texts(form, index, rule)
         yield from _dialogues(form, index, rule, known)
+
+
+def _texts(form: RulebookForm, index: int, rule: Any) -> Iterator[Complaint]:
+    """Example sentences in a language that the rulebook lacks would never be run."""
+    given = (
+        (("examples", "hit"), rule.examples.hit),
+        (("examples", "miss"), rule.examples.miss),
+        (("better",), rule.better),
+    )
+    for path, texts in given:
+        for lang in texts.languages():
+            if lang not in form.languages:
+                yield (
+                    ("rules", index, *path, lang),
+                    f"language {lang!r} is not one of the rulebook's: {', '.join(form.languages)}",
+                )
 
 
 def _dialogues(form: RulebookForm, index: int, rule: Any, known: Known) -> Iterator[Complaint]:
@@ -168,7 +188,7 @@ def _names(
 ) -> Iterator[Complaint]:
     match model:
         case finders.Named(use=use) if use not in form.words and use not in known.words:
-            yield path, f"no finder under words: is named {use!r}{_or_all(use, list(form.words))}"
+            yield path, f"no finder under words: is named {use!r}{_meant(use, list(form.words))}"
         case finders.Measure(measure=name) | rules.Limit(measure=str(name)) if name not in MEASURES:
             yield (*path, "measure"), f"unknown measure {name!r}{nearest(name, MEASURES)}"
         case finders.OptionIs(option=name, is_=values):
@@ -180,20 +200,8 @@ def _names(
                     yield (*path, "lang"), f"unknown language {one!r}{nearest(one, LANGUAGES)}"
         case finders.Where(nth=int(nth)) if nth < 1:
             yield (*path, "nth"), f"nth counts from 1, got {nth}"
-        case rules.Limit():
-            yield from _bounds(path, model)
-
-
-def _bounds(path: tuple[str | int, ...], rule: rules.Limit) -> Iterator[Complaint]:
-    for name, sign in (("at_most", 1), ("at_least", -1)):
-        bound = getattr(rule, name)
-        ramps = [bound] if isinstance(bound, Ramp) else []
-        if isinstance(bound, BoundByLanguage):
-            ramps = [one for _, one in bound if isinstance(one, Ramp)]
-        for ramp in ramps:
-            if sign * (in_unit(ramp.limit, "ms") - in_unit(ramp.target, "ms")) < 0:
-                order = "above" if sign > 0 else "below"
-                yield (*path, name), f"the limit of {name} must lie {order} its target"
+        case rules.Limit() | rules.Team() | finders.Measure():
+            yield from figure_mistakes(path, model)
 
 
 def _patterns(
@@ -222,6 +230,8 @@ def _forms(
             try:
                 if is_regex:
                     regex_source(text, lang, slots)
+                    if why := dead_literal(re.sub(r"\{[a-z]\w*\}", "x", text), lang):
+                        raise PatternError(why)
                 else:
                     phrase_source(text, lang, slots)
                 if field == "sounds_like":
@@ -235,6 +245,13 @@ def _forms(
 def slots_for(form: RulebookForm, lang: str) -> dict[str, tuple[str, ...]]:
     """Return each slot's values in one language; those without any are left out."""
     return {name: texts.of(lang) for name, texts in form.slots.items() if texts.of(lang)}
+
+
+def _meant(name: str, known: list[str]) -> str:
+    """Return the name that was meant; where it looks like wording, how that is written."""
+    is_wording = re.search(r"\s|[^\x00-\x7f]", name)
+    told = "; wording is written with its language, e.g. {en: [...]} or {zh: [...]}"
+    return nearest(name, known) or (told if is_wording else _or_all(name, known))
 
 
 def _or_all(name: str, known: list[str]) -> str:

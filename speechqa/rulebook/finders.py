@@ -141,6 +141,8 @@ class Event(_Finder):
                 raise ValueError(f"{name} belongs to event: silence only")
         if self.successful is not None and self.event != "interruption":
             raise ValueError("successful belongs to event: interruption only")
+        if self.announced is not None and self.event not in {"silence", "hold"}:
+            raise ValueError("announced belongs to event: silence and event: hold only")
         if self.event in {"monologue", "pause"} and self.min_s is None:
             raise ValueError(f"event: {self.event} needs min_s")
         return self

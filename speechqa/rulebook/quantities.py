@@ -12,16 +12,15 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-_UNITS_MS = {
-    "ms": 1,
-    "s": 1000,
-    "sec": 1000,
-    "min": 60_000,
-    "h": 3_600_000,
-    "day": 86_400_000,
-    "days": 86_400_000,
+_NAMES_OF = {
+    1: "ms msec 毫秒",
+    1000: "s sec secs second seconds 秒",
+    60_000: "min mins minute minutes 分 分钟",
+    3_600_000: "h hour hours 小时",
+    86_400_000: "day days 天",
 }
-_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
+_UNITS_MS = {name: ms for ms, names in _NAMES_OF.items() for name in names.split()}
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+|[\u4e00-\u9fff]+)\s*")
 LANGUAGES = ("en", "zh", "de", "es", "fr", "it", "ja", "ko", "nl", "pt", "ru")
 
 
@@ -36,10 +35,12 @@ def parse_duration_ms(text: str) -> int:
 
     Examples
     --------
-    >>> parse_duration_ms("5 s"), parse_duration_ms("48 h"), parse_duration_ms("1.5 min")
+    >>> parse_duration_ms("5 s"), parse_duration_ms("48 h"), parse_duration_ms("1.5 分钟")
     (5000, 172800000, 90000)
     """
     match = _DURATION.fullmatch(text)
+    if text.strip().endswith("%"):
+        raise ValueError(f"{text!r} is no duration; a share is written from 0 to 1: 10 % is 0.1")
     if match is None or match.group(2) not in _UNITS_MS:
         raise ValueError(f"{text!r} is no duration; write e.g. 5 s, 300 ms, 2 min, 48 h, 7 days")
     return round(float(match.group(1)) * _UNITS_MS[match.group(2)])

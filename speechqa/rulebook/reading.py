@@ -264,7 +264,11 @@ def _under_meant_kinds(data: dict[str, Any]) -> list[Any]:
     return []
 
 
-_EXTRAS = frozenset("better note source examples languages when where weight".split())
+_STAND_INS = {"id": "stand-in", "section": "stand-in"}
+_EXTRAS = frozenset(
+    "title better note source examples languages when where weight party needs_grade "
+    "least_confidence report_only".split()
+) | frozenset(_STAND_INS)
 """Keys of a rule on which nothing else in it depends."""
 
 
@@ -281,7 +285,10 @@ def _beside_broken_extras(data: dict[str, Any], items: Sequence[Any]) -> list[An
     if not rows:
         return []
     changed = [
-        {key: value for key, value in row.items() if key not in broken[at]} if at in rows else row
+        {key: value for key, value in row.items() if key not in broken[at]}
+        | {key: text for key, text in _STAND_INS.items() if key in broken[at]}
+        if at in rows
+        else row
         for at, row in enumerate(data["rules"])
     ]
     try:

@@ -15,7 +15,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from speechqa.rulebook.finders import Finder
+from speechqa.rulebook.names import MEASURES
 from speechqa.rulebook.quantities import LANGUAGES, Bound
+from speechqa.rulebook.written import Examples, Texts
 from speechqa.rulebook.yaml_text import Path_
 
 _NAMES_FINDERS = frozenset(
@@ -24,6 +26,7 @@ _NAMES_FINDERS = frozenset(
 )
 _NO_FINDERS = frozenset(("better", "examples", "at_most", "at_least", "metadata", "slots"))
 _NEUTRAL = {"turn": "agent"}
+_TEXTS = {"better": Texts, "examples": Examples}
 
 
 @dataclass
@@ -91,7 +94,10 @@ def _rules(made: Salvaged, data: Mapping[str, Any], broken: set[Path_]) -> None:
         bounds = {
             one: given[one] for one in ("at_most", "at_least") if _fits(Bound, given.get(one))
         }
-        kind, figure = ("limit", "count") if bounds else ("required", "find")
+        measure = given.get("measure")
+        # A column of seconds takes any bound that is well formed.
+        of = {"measure": measure} if measure in MEASURES else {"column": "any_s"}
+        kind, figure = ("limit", "when") if bounds else ("required", "find")
         rules.append(
             {
                 "id": name if _is_id(name) else f"broken-{at}",
@@ -99,7 +105,8 @@ def _rules(made: Salvaged, data: Mapping[str, Any], broken: set[Path_]) -> None:
                 "section": section if isinstance(section, str) else _any_section(data),
                 figure: [piece for _, piece in found] or [_NEUTRAL],
             }
-            | (bounds if kind == "limit" else {})
+            | (bounds | of if kind == "limit" else {})
+            | {name: given[name] for name, form in _TEXTS.items() if _fits(form, given.get(name))}
         )
         made.pieces["rules", at, figure] = [path for path, _ in found] or [("rules", at)]
     made.data["rules"] = rules

@@ -7,6 +7,7 @@ words. Anchors and aliases work; merge keys (``<<``) do not.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,7 @@ def parse_yaml(text: str, document: Document) -> Document:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         problem = " ".join(str(error.problem or error.context or "bad YAML").split())
-        document.mistake((line, column), f"not valid YAML: {problem}")
+        document.mistake((line, column), f"not valid YAML: {problem}{_wide_colon(text, line)}")
         return document
     except (YAMLError, ValueError, RecursionError) as error:
         document.mistake((1, 1), f"not valid YAML: {' '.join(str(error).split())[:200]}")
@@ -125,6 +126,18 @@ def parse_yaml(text: str, document: Document) -> Document:
         return document
     _Builder(document).build(node, ())
     return document
+
+
+_WIDE_COLON = re.compile(r"^\s*(?:- )?[\w.-]+：")
+
+
+def _wide_colon(text: str, line: int) -> str:
+    """Say where a full-width colon stands for YAML's own, at most two lines before a mistake."""
+    rows = text.splitlines()
+    for number in range(max(line - 2, 1), min(line, len(rows)) + 1):
+        if _WIDE_COLON.match(rows[number - 1]):
+            return f"; line {number} has a full-width ： where YAML needs : and a space"
+    return ""
 
 
 class _Builder:
