@@ -10,10 +10,11 @@ import pytest
 
 from benchmarks.figures import interval
 from benchmarks.random_whisper import SHAPES, Shape, write
-from speechqa.asr import SpeechJob, device, find_model
+from speechqa.asr import SpeechJob, device, find_model, planning
 from speechqa.asr.device import choose_device, worker_environment, worker_processes
 from speechqa.asr.loading import load_whisper
 from speechqa.asr.planning import StageCosts, estimate, measure, plan
+from speechqa.batch.forecast import Forecast
 from speechqa.errors import ModelError
 from speechqa.settings import AsrSettings
 
@@ -65,6 +66,16 @@ def test_a_night_is_estimated_from_the_settings_and_not_for_engines_unknown(rand
     assert night.audio_h == 2
     assert 0 < night.hours < 2
     assert estimate(AsrSettings(engine="stub"), 7200) is None
+
+
+def test_a_plan_is_for_the_workers_that_are_asked_for(random_model, monkeypatch):
+    monkeypatch.setattr(planning, "measure", lambda engine: COSTS)
+    settings = AsrSettings(model=str(random_model), device="cpu", threads=2)
+    here, many = estimate(settings, 36_000), estimate(settings, 36_000, workers=64)
+    assert (here.workers, many.workers) == (COSTS.workers, 64)
+    assert many.hours == pytest.approx(here.hours * COSTS.workers / 64)
+    told = Forecast(3, 0, 36_000, many).text
+    assert "with 64 workers; worker hours: " in told
 
 
 def test_a_model_of_large_v3s_mels_and_vocabulary_is_heard_on_the_same_way(random_model):

@@ -73,6 +73,8 @@ class Plan:
         Worker hours of each stage.
     hours
         Hours until all is done.
+    workers
+        Recognisers side by side.
     """
 
     audio_h: float
@@ -81,6 +83,7 @@ class Plan:
     encode_h: float
     decode_h: float
     hours: float
+    workers: int = 1
 
     @property
     def real_time_factor(self) -> float:
@@ -139,11 +142,19 @@ def plan(
         wall = max(prepare / cores, (encode + decode) / count)
     hours = (value / 3600 for value in (audio_s, prepare, encode, decode, wall))
     audio_h, prepare_h, encode_h, decode_h, wall_h = hours
-    return Plan(audio_h, windows, prepare_h, encode_h, decode_h, wall_h)
+    return Plan(audio_h, windows, prepare_h, encode_h, decode_h, wall_h, count)
 
 
-def estimate(settings: AsrSettings, audio_s: float, *, channels: int = 2) -> Plan | None:
+def estimate(
+    settings: AsrSettings, audio_s: float, *, channels: int = 2, workers: int = 0
+) -> Plan | None:
     """Load the model of `settings`, time it, and plan `audio_s` seconds of recordings.
+
+    Parameters
+    ----------
+    workers
+        Recognisers side by side, on this machine or on others of its kind; 0 for those that a run
+        here would start.
 
     Returns
     -------
@@ -161,8 +172,8 @@ def estimate(settings: AsrSettings, audio_s: float, *, channels: int = 2) -> Pla
     if not isinstance(engine, WhisperEngine):
         return None
     # The process that feeds a GPU also decodes and finds the speech.
-    workers = worker_processes(settings, 0) if engine.device.kind == "cuda" else None
-    return plan(audio_s, costs=measure(engine), channels=channels, workers=workers)
+    count = worker_processes(settings, workers) if engine.device.kind == "cuda" else workers
+    return plan(audio_s, costs=measure(engine), channels=channels, workers=count or None)
 
 
 def measure(engine: WhisperEngine, *, fill: float | None = None) -> StageCosts:

@@ -58,6 +58,11 @@ class Forecast:
                 f"expected: {_hours(self.plan.hours)} "
                 f"({self.plan.real_time_factor:.0f} times real time), {self.plan.windows} windows"
             )
+            lines.append(
+                f"with {self.plan.workers} worker{'s' if self.plan.workers > 1 else ''}; worker "
+                f"hours: {self.plan.prepare_h:.2g} to prepare, {self.plan.encode_h:.2g} to encode, "
+                f"{self.plan.decode_h:.2g} to decode"
+            )
         return "\n".join(lines)
 
 
@@ -70,7 +75,7 @@ def forecast(files: Sequence[tuple[str, int]], known: int, settings: Settings) -
         Recordings that the run would skip.
     """
     audio_s = _audio_s(files, settings)
-    plan = estimate(settings.asr, audio_s) if files else None
+    plan = estimate(settings.asr, audio_s, workers=settings.run.workers) if files else None
     return Forecast(len(files), known, audio_s, plan)
 
 
