@@ -58,8 +58,9 @@ def written(*command: str) -> list[Figure]:
 
 def recogniser(quick: bool) -> list[Figure]:
     """R1."""
-    size = ("--calls", "1", "--rounds", "3", "--skip-segments") if quick else ("--rounds", "5")
-    return written("throughput", "--beam-size", "1", "--peer", "2,1,16", "--skip-r2", *size)
+    few = ("--calls", "1", "--rounds", "3", "--skip-segments", "--peer", "2,1,16")
+    size = few if quick else ("--rounds", "5")  # at full size the peer is tuned first
+    return written("throughput", "--beam-size", "1", "--skip-r2", *size)
 
 
 def share(quick: bool) -> list[Figure]:
