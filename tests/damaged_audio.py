@@ -138,7 +138,7 @@ def cases(places: int, *, seed: int = 3) -> Iterator[Case]:
         per_s = len(data) / SECONDS
         for place in range(places):
             at = int(len(data) * rng.uniform(0.1, 0.7))
-            seconds = float(rng.uniform(0.9, 3.0))
+            seconds = float(rng.uniform(0.5, 3.0))
             size = max(600, int(seconds * per_s))
             zeros, noise = bytes(size), rng.bytes(size)
             yield Case(kind, f"zeros {place}", data[:at] + zeros + data[at + size :], seconds)
