@@ -15,8 +15,10 @@ from starlette.testclient import TestClient
 import speechqa
 from speechqa.report import Report, write_report
 from speechqa.rulebook.dialogue import example_call
+from speechqa.timing import MEASURES
 from speechqa.web import create_app, languages
 from speechqa.web.access import Access, Person
+from speechqa.web.formats import plain
 from speechqa.web.sayings import Sayings
 from tests.english_left import english_in
 from tests.web_store import BASE, TALK, book, made_call, make_store, settings
@@ -72,7 +74,7 @@ NOT_SHOWN = {
     "rulebook/conditions.py": r"no condition: .*",
     "rulebook/judge.py": r"no call rule: .*",
     "timing/evidence.py": r"(dead air|long silences|(agent|customer) silences|own turns|"
-    r"successful interruptions|(fast|slow) windows|floor changes)",
+    r"successful interruptions|(fast|slow) windows|floor changes|(own|unannounced) silences)",
     "timing/explain.py": r".* is no measure|.* is a measure of the call.*|ask for .*|"
     r"floor changes|per minute",
     "timing/registry.py": r"per minute",
@@ -367,12 +369,17 @@ def test_notes_and_steps_of_the_standard_have_their_chinese():
     assert sorted((notes | steps) - told.keys()) == []
 
 
+def test_every_measure_has_a_chinese_name():
+    names = {plain(name) for name in MEASURES}
+    assert sorted(names - languages.translations().keys() - languages.sayings().keys()) == []
+
+
 def test_what_is_filled_in_is_filled_in_on_both_sides():
     dropped = {"changed since: in {now} it reads: {quote}": {"{quote}"}}
     for english, chinese in (languages.sayings() | languages.translations()).items():
         wanted = set(re.findall(r"\{\w+\}", english)) - dropped.get(english, set())
         assert set(re.findall(r"\{\w+\}", chinese)) == wanted, english
-        own = re.sub(r"\{\w+\}| ms", "", english)
+        own = re.sub(r"\{\w+\}| ms| dB", "", english)
         assert re.search("[\u4e00-\u9fff]", chinese) or not re.search("[a-z]", own), english
 
 
