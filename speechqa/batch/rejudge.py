@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from speechqa.batch.blame import alone_on_error
+from speechqa.batch.garbage import collected_after
 from speechqa.batch.groups import WHOLE, Group, grouped, verdicts_now
 from speechqa.batch.replay import Hands, by_group, judged_anew
 from speechqa.pipeline.assess import assess, assessment_digest, judged_assessment
@@ -125,7 +126,7 @@ def _make(
             return _by_every_rule(facts, groups[WHOLE].book, settings)
         return _by_what_changed(facts, table, groups[name], settings)
 
-    return work
+    return collected_after(work)
 
 
 def _by_every_rule(facts: pa.Table, book: Rulebook, settings: TimingSettings) -> JudgedBlock:

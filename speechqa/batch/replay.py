@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from speechqa.batch.blame import where
+from speechqa.batch.garbage import collected_after
 from speechqa.batch.groups import Group
 from speechqa.batch.settle import SCORE, Before, Verdict, charging, overlaid, verdicts
 from speechqa.batch.workers import Done, Workers
@@ -257,4 +258,4 @@ def _make(groups: Mapping[str, Group], settings: TimingSettings) -> Callable[[An
         name, facts, table = task
         return settle_block(facts, table, groups[name], settings)
 
-    return work
+    return collected_after(work)
