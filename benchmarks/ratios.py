@@ -134,14 +134,14 @@ def phrases(quick: bool) -> list[Figure]:
 
 
 def workers(quick: bool) -> list[Figure]:
-    """R7: two workers against one."""
-    size = ("--few", "8", "--many", "40", "--rounds", "3") if quick else ()
+    """R7: two workers on two cores against one on one."""
+    size = ("--few", "32", "--many", "64", "--rounds", "2") if quick else ()
     return written("executors", "--compare", "workers", *size)
 
 
 def ray(quick: bool) -> list[Figure]:
     """R7: Ray against the local executor."""
-    size = ("--few", "8", "--many", "40", "--rounds", "3") if quick else ()
+    size = ("--few", "32", "--many", "64", "--rounds", "2") if quick else ()
     return written("executors", "--compare", "ray", *size)
 
 
@@ -159,12 +159,12 @@ def memory(quick: bool) -> list[Figure]:
 
 def reassess(quick: bool) -> list[Figure]:
     """R8: seconds for 100,000 calls, scaled where fewer are judged."""
-    calls, rounds = (5000, 3) if quick else (100_000, 3)
+    calls, rounds = (5000, 2) if quick else (100_000, 2)
     seconds: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as place:
-        size = ("--calls", str(calls), "--store", f"{place}/store")
+        size = ("--calls", str(calls), "--distinct", "1000", "--store", f"{place}/store")
         for _ in range(rounds):
-            text = told("reassess", *size, "--only", "phrase,weight,everything")
+            text = told("reassess", *size, "--only", "phrase,weight,required")
             for name, of_all in re.findall(r"^(\S.*?) +[\d.]+ s +[\d.]+ ms +(\d+) s  ", text, re.M):
                 seconds.setdefault(name, []).append(float(of_all))
     scaled = "" if calls == 100_000 else f", from {calls:,}"
