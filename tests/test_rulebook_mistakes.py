@@ -142,7 +142,7 @@ MISTAKES = [
     ("allow nothing", "{en: [\"I'm afraid I can't\"], masks", "{masks", 0, "needs wording"),
     ("form key", "  sections:", "  section:", 0, "unknown key 'section'; did you mean sections"),
     ("section weight", "weight: 10", "weight: heavy", 0, "valid number"),
-    ("section id", "{id: wording}", "{id: Wording!}", 0, "match pattern"),
+    ("section id", "{id: wording}", "{id: Wording!}", 0, "cannot be an id: small letters"),
     ("double section", "{id: wording}", "{id: opening}", 0, "duplicate section 'opening'"),
     ("kind", "kind: required", "kind: requird", 0, "unknown kind 'requird'; did you mean required"),
     ("no kind", "    kind: required\n", "", -1, "'kind' is missing"),
@@ -180,7 +180,13 @@ MISTAKES = [
     ("finder text", "find: {en: [hello], zh: [您好]}", "find: helo", 0, "is named 'helo'"),
     ("finder number", "find: {en: [hello], zh: [您好]}", "find: 7", 0, "a finder is a mapping"),
     ("duplicate id", "- id: apologise", "- id: cannot", 0, "duplicate rule id 'cannot'"),
-    ("id characters", "- id: apologise", "- id: Apologise now", 0, "match pattern"),
+    (
+        "id characters",
+        "- id: apologise",
+        "- id: Apologise now",
+        0,
+        "cannot be an id: small letters",
+    ),
     ("look-ahead", r"'\bno way\b']", r"'\bno way(?! to)\b']", 0, r"look-around.*unless"),
     ("look-behind", r"'\bno way\b']", r"'(?<!there is )no way']", 0, "look-around"),
     ("back reference", r"'\bno way\b']", r"'(no) \1']", 0, "back-reference"),
@@ -208,7 +214,7 @@ MISTAKES = [
         "find: {en: [hello], zh: [您好]}",
         "find: [good morning]",
         0,
-        "named 'good morning'; wording is written with its language",
+        r"named 'good morning'.*if it is wording, write \{en: \[good morning\]\}",
     ),
     (
         "wide colon",
@@ -460,6 +466,58 @@ def test_two_mistakes_are_told_at_once(tmp_path, case, other):
     _, mistakes = read(file)
     for message in (case[-1], other[-1]):
         assert any(re.search(message, one.message) for one in mistakes), list(map(str, mistakes))
+
+
+FIRST_TRY = """rulebook: 安可
+version: "1"
+languages: [zh]
+form:
+  sections:
+    - {id: kaichang, title: 开场}
+    - {id: 禁语, title: 禁语}
+rules:
+  - id: wenhou
+    kind: required
+    section: kaichang
+    where: {first: 10 秒}
+    find: 您好
+  - id: bu-zhidao
+    kind: forbidden
+    section: 禁语
+    severity: 严重
+    find:
+      zh: {regex: ['我不知道，', '请稍后']}
+    examples:
+      hit: [我不知道]
+  - id: yusu
+    kind: limit
+    section: kaichang
+    measure: agent.speech_rate
+    at_most: 280 字
+  - id: daoqian
+    kind: each
+    section: kaichang
+    each: {zh: [投诉], party: 客户}
+    then: {zh: [抱歉, 对不起]}
+    within_s: 8 秒
+"""
+
+
+def test_all_mistakes_of_a_first_rulebook_in_chinese_are_told_and_nothing_else(tmp_path):
+    file = tmp_path / "first.yaml"
+    file.write_text(FIRST_TRY, encoding="utf-8")
+    _, mistakes = read(file)
+    assert [(one.line, one.message.split(";")[0]) for one in mistakes] == [
+        (7, "'禁语' cannot be an id: small letters, digits and hyphens, e.g. no-blame"),
+        (12, "unknown key 'first'"),
+        (13, "no finder under words: is named '您好'"),
+        (17, "'严重' is not one of critical, major, minor"),
+        (19, "'，' never matches: the text holds no punctuation"),
+        (21, "should be a mapping, e.g. {en: [...], zh: [...]}, got ['我不知道']"),
+        (25, "unknown measure 'agent.speech_rate'"),
+        (26, "'280 字' is no duration"),
+        (30, "'客户' is not one of agent, customer, any"),
+    ]
 
 
 def test_included_files_name_their_own_lines(tmp_path):

@@ -70,6 +70,8 @@ def _turn(turn: Any, number: int, at: int, lang: str) -> PlacedTurn:
     if not isinstance(turn, dict):
         raise BadDialogue(f"turn {number} is not an object")
     party, text = turn.get("party"), turn.get("text")
+    if party is None:
+        raise BadDialogue(f"turn {number}: 'party' is missing; it is agent or customer")
     if party not in {"agent", "customer"}:
         raise BadDialogue(f"turn {number}: 'party' is agent or customer, got {party!r}")
     if not isinstance(text, str):

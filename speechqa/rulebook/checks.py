@@ -188,7 +188,7 @@ def _names(
 ) -> Iterator[Complaint]:
     match model:
         case finders.Named(use=use) if use not in form.words and use not in known.words:
-            yield path, f"no finder under words: is named {use!r}{_meant(use, list(form.words))}"
+            yield path, f"no finder under words: is named {use!r}{_meant(use, form)}"
         case finders.Measure(measure=name) | rules.Limit(measure=str(name)) if name not in MEASURES:
             yield (*path, "measure"), f"unknown measure {name!r}{nearest(name, MEASURES)}"
         case finders.OptionIs(option=name, is_=values):
@@ -247,11 +247,12 @@ def slots_for(form: RulebookForm, lang: str) -> dict[str, tuple[str, ...]]:
     return {name: texts.of(lang) for name, texts in form.slots.items() if texts.of(lang)}
 
 
-def _meant(name: str, known: list[str]) -> str:
-    """Return the name that was meant; where it looks like wording, how that is written."""
-    is_wording = re.search(r"\s|[^\x00-\x7f]", name)
-    told = "; wording is written with its language, e.g. {en: [...]} or {zh: [...]}"
-    return nearest(name, known) or (told if is_wording else _or_all(name, known))
+def _meant(name: str, form: RulebookForm) -> str:
+    """Return the name that was meant, or how wording is written, which it may be instead."""
+    lang = "zh" if re.search("[\u4e00-\u9fff]", name) else form.languages[0]
+    known = f"; known: {', '.join(list(form.words)[:20])}" if form.words else ""
+    told = f"; if it is wording, write {{{lang}: [{name}]}}"
+    return nearest(name, list(form.words)) or known + told
 
 
 def _or_all(name: str, known: list[str]) -> str:

@@ -43,6 +43,13 @@ _MODELS: dict[str, tuple[Any, ...]] = {
 }
 
 
+_NAMES = {
+    "id": "an id: small letters, digits and hyphens, e.g. no-blame",
+    "rulebook": "a rulebook's name: letters, digits, dots, hyphens, no spaces",
+}
+_BY_LANGUAGE = ("hit", "miss", "better")
+
+
 def data_path(loc: tuple[Any, ...], data: Any) -> Path_:
     """Return the part of an error's location that exists in the file's data."""
     path: list[str | int] = []
@@ -110,6 +117,12 @@ def explain(error: Any, data: Any) -> tuple[Path_, bool, str]:
             False,
             f"{got!r} is not one of {', '.join(choices)}{nearest(str(got), choices)}",
         )
+    if kind == "string_pattern_mismatch":
+        return path, False, f"{_short(got)} cannot be {_NAMES.get(str(loc[-1]), 'this name')}"
+    if kind in {"model_type", "model_attributes_type", "dict_type"}:
+        of_languages = loc[-1] in _BY_LANGUAGE
+        example = ", e.g. {en: [...], zh: [...]}" if of_languages else ""
+        return path, False, f"should be a mapping{example}, got {_short(got)}"
     message = message.removeprefix("Value error, ")
     if kind == "string_type" and isinstance(got, int | float) and not isinstance(got, bool):
         return path, False, f'{got} is read as a number; write it in quotes: "{got}"'

@@ -39,10 +39,13 @@ def parse_duration_ms(text: str) -> int:
     (5000, 172800000, 90000)
     """
     match = _DURATION.fullmatch(text)
-    if text.strip().endswith("%"):
-        raise ValueError(f"{text!r} is no duration; a share is written from 0 to 1: 10 % is 0.1")
+    if percent := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*[%％]\s*", text):
+        share = f"{float(percent.group(1)):g} % is {float(percent.group(1)) / 100:g}"
+        raise ValueError(f"{text!r} is no duration; a share is written from 0 to 1: {share}")
     if match is None or match.group(2) not in _UNITS_MS:
-        raise ValueError(f"{text!r} is no duration; write e.g. 5 s, 300 ms, 2 min, 48 h, 7 days")
+        raise ValueError(
+            f"{text!r} is no duration; write a number, or e.g. 5 s, 300 ms, 2 min, 48 h, 7 days"
+        )
     return round(float(match.group(1)) * _UNITS_MS[match.group(2)])
 
 

@@ -7,6 +7,7 @@ that are missing or broken get a stand-in that complains of nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -24,6 +25,7 @@ _NAMES_FINDERS = frozenset(
     "find when each then first with count distinct variants of start abort contains lacks any all "
     "none after before around during same_turn not_after not_before not_during between".split()
 )
+_ANCHORS = frozenset("after before around during same_turn not_after not_before not_during".split())
 _NO_FINDERS = frozenset(("better", "examples", "at_most", "at_least", "metadata", "slots"))
 _NEUTRAL = {"turn": "agent"}
 _TEXTS = {"better": Texts, "examples": Examples}
@@ -86,7 +88,7 @@ def _rules(made: Salvaged, data: Mapping[str, Any], broken: set[Path_]) -> None:
     rules = []
     for at, row in enumerate(rows):
         if isinstance(row, dict) and ("rules", at) not in broken:
-            rules.append(row)
+            rules.append(row | _section(row, data))
             continue
         given = row if isinstance(row, dict) else {}
         found = [*_pieces(given, ("rules", at)), *_measures(given, ("rules", at))]
@@ -105,6 +107,7 @@ def _rules(made: Salvaged, data: Mapping[str, Any], broken: set[Path_]) -> None:
                 "section": section if isinstance(section, str) else _any_section(data),
                 figure: [piece for _, piece in found] or [_NEUTRAL],
             }
+            | _section(given, data)
             | (bounds | of if kind == "limit" else {})
             | {name: given[name] for name, form in _TEXTS.items() if _fits(form, given.get(name))}
         )
@@ -127,7 +130,8 @@ def _words(made: Salvaged, data: Mapping[str, Any], broken: set[Path_]) -> None:
 
 def _top(made: Salvaged, data: Mapping[str, Any], broken: set[Path_]) -> None:
     whole = {place[0] for place in broken if len(place) == 1}
-    for name in [name for name in made.data if (name,) in broken]:
+    rebuilt = ("rules", "words")  # also where all of them are broken
+    for name in [name for name in made.data if (name,) in broken and name not in rebuilt]:
         del made.data[name]
     for name in ("options", "slots"):
         given = data.get(name)
@@ -147,6 +151,16 @@ def _top(made: Salvaged, data: Mapping[str, Any], broken: set[Path_]) -> None:
         given = data.get("languages")
         known = [lang for lang in given if lang in LANGUAGES] if isinstance(given, list) else []
         made.data["languages"] = known or list(LANGUAGES)
+
+
+def _section(rule: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, str]:
+    """Return another section for a rule of one whose own id is broken: it is not unknown."""
+    form = data.get("form")
+    rows = form.get("sections") if isinstance(form, dict) else None
+    ids = [row.get("id") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    section = rule.get("section")
+    is_broken = section in ids and not _is_id(section)
+    return {"section": _any_section(data)} if is_broken else {}
 
 
 def _sections(data: Mapping[str, Any]) -> list[str]:
@@ -169,13 +183,14 @@ def _any_section(data: Mapping[str, Any]) -> str:
 
 
 def _is_id(value: Any) -> bool:
-    return isinstance(value, str) and bool(value) and value == value.lower() and " " not in value
+    return isinstance(value, str) and re.fullmatch(r"[a-z0-9][a-z0-9-]*", value) is not None
 
 
 def _pieces(value: Any, path: Path_, under: str = "") -> Iterator[tuple[Path_, Any]]:
     """Yield the whole finders inside a broken entry, with where they are written."""
     if isinstance(value, str):
-        if under in _NAMES_FINDERS:
+        in_where = path[-2:-1] == ("where",)
+        if under in _NAMES_FINDERS and (under in _ANCHORS or not in_where):
             yield path, value
     elif isinstance(value, dict):
         if _fits(Finder, value):
