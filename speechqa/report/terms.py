@@ -9,7 +9,7 @@ from speechqa.report.frame import View
 from speechqa.timing import MEASURES
 from speechqa.web.desk import Desk
 from speechqa.web.explaining import explained
-from speechqa.web.formats import plain
+from speechqa.web.formats import coded, plain
 from speechqa.web.languages import Speaker
 from speechqa.web.rows import Listed
 
@@ -18,7 +18,7 @@ def terms(desk: Desk, say: Speaker) -> View:
     """Return the definitions of measures and rules, which findings and figures link to."""
     rows = [
         f'<dt id="term/{name}">{escape(say(plain(name)))}</dt>'
-        f'<dd class="definition">{escape(say.definition(name))}</dd>'
+        f'<dd class="definition">{coded(say.definition(name))}</dd>'
         for name in MEASURES
     ]
     rows += [

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
+from markupsafe import Markup, escape
+
 from speechqa.readable import DASH, good_range, value_text
+
+_TICKED = re.compile(r"`([^`<>]*)`")
 
 
 def percent(value: float | None, decimals: int = 1) -> str:
@@ -94,6 +99,17 @@ def plain(name: str) -> str:
     return name.replace("_", " ")
 
 
+def coded(text: str) -> Markup:
+    """Return a text as HTML in which names between backticks are code.
+
+    Examples
+    --------
+    >>> coded("at least `silence_ms` <b>")
+    Markup('at least <code>silence_ms</code> &lt;b&gt;')
+    """
+    return Markup(_TICKED.sub(r"<code>\1</code>", str(escape(text))))
+
+
 def setting(value: object) -> str:
     """Return a threshold: a number or a word, or one for each language.
 
@@ -120,4 +136,5 @@ FILTERS: dict[str, Callable[..., str]] = {
     "heat": heat,
     "plain": plain,
     "setting": setting,
+    "coded": coded,
 }
