@@ -55,6 +55,27 @@ def test_a_broken_json_is_named(copy, name):
         find_model(str(copy))
 
 
+@pytest.mark.parametrize("text", ["{}", "[]", '{"alignment_heads": [], "suppress_ids": []}'])
+def test_a_configuration_that_lacks_what_the_engine_needs_is_named(copy, text):
+    (copy / "config.json").write_text(text)
+    with pytest.raises(ModelError, match=r"config\.json: .*suppress_ids_begin not in it"):
+        find_model(str(copy))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("preprocessor_config.json", '{"feature_size": 3}'),
+        ("vocabulary.json", '["a"]'),
+        ("tokenizer.json", '{"a": 1}'),
+    ],
+)
+def test_files_that_do_not_fit_together_stop_the_load_and_name_the_folder(copy, name, text):
+    (copy / name).write_text(text)
+    with pytest.raises(ModelError, match="a-model: the model"):
+        load_engine(AsrSettings(model=str(copy), device="cpu", threads=1))
+
+
 def test_a_git_lfs_pointer_is_told_from_weights(copy):
     (copy / "model.bin").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
     with pytest.raises(ModelError, match="a Git LFS pointer") as caught:

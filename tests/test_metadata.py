@@ -143,6 +143,8 @@ BAD_TABLES = {
         "file,agent\na.wav,Mei\nb.wav,J\xfcrgen\n".encode("latin-1"),
         "line 3: not UTF-8",
     ),
+    "utf-16 without a mark": ("file,agent\na.wav,Mei\n".encode("utf-16-le"), "line 1: a zero byte"),
+    "zero byte": (b"file,agent\na.wav,M\0i\n", "line 2: a zero byte"),
     "too many cells": (b"file,agent\na.wav,Mei\nb.wav,Li,Wang\n", "line 3: 3 cells under 2"),
     "two columns": (b"file,agent,agent_id\na.wav,x,y\n", "line 1: two columns mean 'agent_id'"),
     "open quote": (b'file,agent\na.wav,"Mei\n', "unexpected end of data"),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import deltalake
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -259,6 +260,22 @@ def test_a_table_that_cannot_be_read_is_told_with_what_to_do(store, capsys):
         assert "store check" in said
     assert command(["store", "check", "--store", store.uri]) == 1
     assert "recordings : unreadable" in capsys.readouterr().out
+
+
+def test_a_broken_page_of_a_table_is_told_with_what_to_do(store, capsys):
+    for name in ("recordings", "assessments"):
+        for uri in store.open_table(name).file_uris():
+            with open(uri.removeprefix("file://"), "r+b") as stream:
+                group = pq.ParquetFile(uri.removeprefix("file://")).metadata.row_group(0)
+                for number in range(group.num_columns):
+                    if group.column(number).path_in_schema.startswith(("words", "results")):
+                        stream.seek(group.column(number).data_page_offset + 25)
+                        stream.write(b"\xa5" * 12)
+    for arguments in (["show", "call-1"], ["scorecard"], ["assess", "--rulebook", "standard"]):
+        assert command([*arguments, "--store", store.uri]) == 1
+        said = capsys.readouterr().err
+        assert "cannot be read" in said
+        assert "store check" in said
 
 
 def test_what_is_written_is_for_its_owner_only(calls, tmp_path, monkeypatch):

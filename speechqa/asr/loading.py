@@ -7,7 +7,8 @@ loaded model must answer a trial window before it is given a call. Knows nothing
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 from typing import Any
@@ -22,7 +23,7 @@ from speechqa.asr.models import Model, find_model
 from speechqa.asr.stub import StubEngine
 from speechqa.asr.tokens import TokenText
 from speechqa.asr.whisper import WhisperEngine
-from speechqa.errors import ModelError, UsageError
+from speechqa.errors import ModelError, SpeechqaError, UsageError
 from speechqa.settings import AsrSettings
 
 GROUP = "speechqa.engines"
@@ -76,11 +77,12 @@ def load_whisper(settings: AsrSettings) -> WhisperEngine:
     keep_large_buffers()
     device = choose_device(settings)
     loaded = _open(model, device)
-    texts = TokenText(
-        loaded.hf_tokenizer,
-        multilingual=loaded.model.is_multilingual,
-        known=model.card.languages,
-    )
+    with _blaming(model):
+        texts = TokenText(
+            loaded.hf_tokenizer,
+            multilingual=loaded.model.is_multilingual,
+            known=model.card.languages,
+        )
     if settings.language != "auto":
         texts.start(settings.language)
     decoder = Decoder(
@@ -98,8 +100,23 @@ def load_whisper(settings: AsrSettings) -> WhisperEngine:
         device=device,
         settings=settings,
     )
-    _try(model, engine, decoder)
+    with _blaming(model):
+        _try(model, engine, decoder)
     return engine
+
+
+@contextmanager
+def _blaming(model: Model) -> Iterator[None]:
+    """Put what a library cannot do with a model's files down to them."""
+    try:
+        yield
+    except (SpeechqaError, MemoryError):
+        raise
+    except Exception as error:  # the libraries raise RuntimeError, ValueError and their own
+        raise ModelError(
+            f"{model.path}: the model's files do not fit together: {error}",
+            hint=f"copy the folder again, or run `speechqa model pull {model.name}`",
+        ) from None
 
 
 def _open(model: Model, device: Device) -> Any:

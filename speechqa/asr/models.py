@@ -23,6 +23,9 @@ from speechqa.errors import ModelError
 
 CARD_NAME = "speechqa.json"
 _JSON_FILES = ("config.json", "preprocessor_config.json", "tokenizer.json")
+_CONFIG = ("alignment_heads", "suppress_ids", "suppress_ids_begin")
+"""What CTranslate2's converter always writes, and its engine may crash without."""
+
 _REQUIRED = ("model.bin", "config.json", "tokenizer.json")
 _BINARY_VERSION = 6  # the newest version of model.bin that CTranslate2 4 reads
 _SMALLEST_MODEL_BYTES = 100_000
@@ -192,8 +195,11 @@ def check_model(model: Model) -> None:
         raise ModelError(f"{model.path}: vocabulary.json or vocabulary.txt is missing", hint=again)
     for name in _JSON_FILES:
         file = model.path / name
-        if file.is_file():
-            _read_json(file, again)
+        read = _read_json(file, again) if file.is_file() else {}
+        if name == "config.json":
+            missing = [key for key in _CONFIG if not isinstance(read, dict) or key not in read]
+            if missing:
+                raise ModelError(f"{file}: {', '.join(missing)} not in it", hint=again)
     _check_weights(model.path / "model.bin", again)
     _read_card(model.path)
 

@@ -110,13 +110,21 @@ def _read_text(path: Path) -> str:
         raise UsageError(f"{path.name}: {size} bytes is too large for a table of calls")
     encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
-        return raw.decode(encoding)
+        text = raw.decode(encoding)
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise UsageError(
             f"{path.name}, line {line}: not UTF-8 (byte 0x{raw[error.start]:02x})",
             hint="save the table as UTF-8; in Excel: CSV UTF-8",
         ) from None
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise UsageError(
+            f"{path.name}, line {line}: a zero byte: no table of text has one, unless it is UTF-16 "
+            "without a mark",
+            hint="save the table as UTF-8; in Excel: CSV UTF-8",
+        )
+    return text
 
 
 def _parse(text: str, name: str) -> tuple[list[str], list[Row]]:

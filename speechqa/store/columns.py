@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from speechqa.pipeline import CallFacts
 from speechqa.score.many import OUTCOMES, VIOLATED, Grid
+from speechqa.store.disk import reading
 from speechqa.store.schema import PARTIES, RECORDINGS, facts_of_row
 from speechqa.store.tables import BLOCK_CALLS, Store
 from speechqa.transcript import Word
@@ -44,9 +45,10 @@ def recording_blocks(
     left_out = _FOR_DRAWING if words else _FOR_DRAWING | {"words"}
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for file in _files(store, "recordings"):
-            names = [name for name in file.schema_arrow.names if name not in left_out]
-            yield from _batches(file, block, names)
+        with reading(f"{store.uri}/recordings"):
+            for file in _files(store, "recordings"):
+                names = [name for name in file.schema_arrow.names if name not in left_out]
+                yield from _batches(file, block, names)
 
     for table in _blocks(batches(), keys, block):
         yield _with_all(table, [name for name in RECORDINGS.names if name not in left_out])
@@ -108,12 +110,13 @@ def answer_blocks(
     columns
         None for whole rows.
     """
-    for file in _files(store, "assessments"):
-        paths = None if columns is None else ["key", "assessed_at", *columns, *_leaves(file)]
-        for table in _blocks(_batches(file, block, paths), wanted.keys(), block):
-            rows = zip(table["key"].to_pylist(), table["assessed_at"].to_pylist(), strict=True)
-            newest = [wanted[key] == at for key, at in rows]
-            yield table if all(newest) else table.filter(pa.array(newest, pa.bool_()))
+    with reading(f"{store.uri}/assessments"):
+        for file in _files(store, "assessments"):
+            paths = None if columns is None else ["key", "assessed_at", *columns, *_leaves(file)]
+            for table in _blocks(_batches(file, block, paths), wanted.keys(), block):
+                rows = zip(table["key"].to_pylist(), table["assessed_at"].to_pylist(), strict=True)
+                newest = [wanted[key] == at for key, at in rows]
+                yield table if all(newest) else table.filter(pa.array(newest, pa.bool_()))
 
 
 def paired_blocks(

@@ -22,6 +22,7 @@ _NEEDS = {
 _IN_THE_WAY = dict.fromkeys(
     (errno.EEXIST, errno.ENOTDIR), "a file is in the way: choose another folder with --store"
 )
+_UNKNOWN_NEED = "check free space, the rights there, and the tables: speechqa store check"
 NEARLY_FULL_BYTES = 1_000_000
 GO_ON = "then run again: what is stored is whole, and the rest is done"
 
@@ -32,7 +33,7 @@ def disk_error(path: Path | str, error: BaseException) -> StoreError:
     number = number or _number_in(str(error)) or _looks_like(Path(path))
     reason = os.strerror(number) if number else _first_line(error)
     left = _left(Path(path)) if number in (errno.ENOSPC, errno.EDQUOT) else ""
-    need = (_NEEDS | _IN_THE_WAY).get(number or 0, "check free space and the rights there")
+    need = (_NEEDS | _IN_THE_WAY).get(number or 0, _UNKNOWN_NEED)
     return StoreError(f"{path}: not written: {reason}{left}", hint=f"{need}, {GO_ON}")
 
 
@@ -49,6 +50,26 @@ def writing(path: Path | str) -> Iterator[None]:
         yield
     except OSError as error:
         raise disk_error(path, error) from None
+
+
+@contextmanager
+def reading(table: str) -> Iterator[None]:
+    """Turn an error of Parquet or Delta Lake into one that names the table and what to do.
+
+    Raises
+    ------
+    StoreError
+        Files of the table are missing or broken.
+    """
+    from deltalake.exceptions import DeltaError
+
+    try:
+        yield
+    except (DeltaError, OSError, ValueError) as error:
+        raise StoreError(
+            f"{table}: cannot be read: {_first_line(error)}",
+            hint="speechqa store check names all faults; restore a backup",
+        ) from error
 
 
 def write_whole(file: Path, text: str) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from speechqa.store.disk import reading
+
 
 def rows_with(
     table: Any, keys: Set[str], columns: Sequence[str] | None = None
@@ -29,6 +31,11 @@ def rows_with(
     """
     if not keys:
         return
+    with reading(str(table.table_uri).removeprefix("file://").rstrip("/")):
+        yield from _pieces(table, keys, columns)
+
+
+def _pieces(table: Any, keys: Set[str], columns: Sequence[str] | None) -> Iterator[pa.Table]:
     dataset = table.to_pyarrow_dataset()
     ordered = sorted(keys)
     wanted = pa.array(ordered, pa.string())

@@ -21,7 +21,7 @@ from speechqa.faults import durable
 from speechqa.pipeline import Assessment, CallFacts
 from speechqa.store.assessments import ASSESSMENTS, assessment_of_row
 from speechqa.store.commits import CONFIGURATION, Identities, Newest, commit
-from speechqa.store.disk import disk_error, writing
+from speechqa.store.disk import disk_error, reading, writing
 from speechqa.store.known import KnownInput
 from speechqa.store.lookup import rows_with, table_with
 from speechqa.store.plain import readable, text_of_path
@@ -130,16 +130,9 @@ class Store:
         StoreError
             Files of the table are missing or broken.
         """
-        from deltalake.exceptions import DeltaError
-
         newest = self.open_table(table)
-        try:
+        with reading(self._table_uri(table)):
             return newest.to_pyarrow_table(columns=list(columns) if columns else None)
-        except (DeltaError, OSError, ValueError) as error:
-            raise StoreError(
-                f"{self.uri}: {table}: cannot be read: {_first_line(error)[:300]}",
-                hint=f"speechqa store check --store {self.uri} names all faults; restore a backup",
-            ) from error
 
     def current(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the current rows of ``recordings``: the newest per path and per content."""
