@@ -15,6 +15,7 @@ from speechqa.batch.differences import differences
 from speechqa.batch.groups import WHOLE, grouped
 from speechqa.batch.judge import judge_missing, store_and_judge
 from speechqa.batch.sieve import Sieve, _Words
+from speechqa.cli.assess import _because
 from speechqa.phrases import Heard, Lexicon
 from speechqa.phrases.stream import PASSAGE_PAUSE_MS, UTTERANCE_PAUSE_MS
 from speechqa.pipeline.assess import assess, assessment_digest
@@ -101,15 +102,24 @@ def oracle(store, calls, book):
             if before.get(rule, absent) != after.get(rule, absent)
         }
         rules = {r: a for r, a in rules.items() if absent not in a or "violated" in a}
+        was = {r["rule"]: (r["outcome"], r["earned"]) for r in rows[key]["results"]}
+        graded = {
+            r["rule"]
+            for r in one.results
+            if was.get(r["rule"], ("", 0))[0] == r["outcome"] and was[r["rule"]][1] != r["earned"]
+        }
         if rules or rows[key]["percent"] != one.score["percent"]:
-            changed[key] = (rules, rows[key]["percent"], one.score["percent"])
+            changed[key] = (rules, graded, rows[key]["percent"], one.score["percent"])
     return changed
 
 
 def found(store, book):
     made = differences(store, book, TimingSettings())
     assert not made.failed
-    return {call["key"]: (call["rules"], call["before"], call["after"]) for call in made.calls}
+    return {
+        call["key"]: (call["rules"], set(call["graded"]), call["before"], call["after"])
+        for call in made.calls
+    }
 
 
 def changed_form(form, draw):
@@ -190,6 +200,30 @@ def _bend_words(value, draw):
 def test_a_random_change_replayed_is_everything_judged_again(seed, judged, calls, standard):
     book = Rulebook(changed_form(standard.form, random.Random(seed)))
     assert found(judged, book) == oracle(judged, calls, book)
+
+
+@pytest.mark.parametrize(
+    ("rule", "key", "value", "reason"),
+    [
+        (
+            "dead-air-mid-call",
+            "at_most",
+            {"target": 1, "limit": 10},
+            "dead-air-mid-call: other points",
+        ),
+        ("greet-hello-first", "weight", 9, "other weights"),
+    ],
+)
+def test_a_change_of_points_alone_says_why(rule, key, value, reason, judged, calls, standard):
+    changed = standard.form.model_dump(mode="json", by_alias=True, exclude_none=True)
+    next(one for one in changed["rules"] if one["id"] == rule)[key] = value
+    book = Rulebook(RulebookForm.model_validate(changed))
+    assert found(judged, book) == oracle(judged, calls, book)
+    made = differences(judged, book, TimingSettings())
+    assert made.calls
+    assert not made.rules
+    assert {_because(call) for call in made.calls} == {reason}
+    assert (rule in made.weights) == (key == "weight")
 
 
 @pytest.mark.slow

@@ -6,15 +6,17 @@ The verdicts themselves come from `speechqa.batch.replay`; here they are compare
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from speechqa.batch.groups import grouped, verdicts_now
 from speechqa.batch.replay import replay
 from speechqa.rulebook import Rulebook
+from speechqa.score import form_weights
 from speechqa.settings import TimingSettings
 from speechqa.store import Store
+from speechqa.store.rulebooks import kept_rulebook
 
 
 @dataclass
@@ -26,11 +28,15 @@ class Differences:
     compared
         Calls judged both times.
     calls
-        Each call that changes: id, agent, score before and after, rules with both answers.
+        Each call that changes: id, agent, score before and after, rules with both answers, and
+        those (``graded``) that answer the same and earn another share of their points.
     rules
         Rule to (answer before, answer after) to number of calls.
     agents
         Each agent with a changed call: how many, pooled score before and after.
+    weights
+        Each rule that weighs otherwise than in the rulebook that judged most calls: its weight
+        before and after, None where it does not count.
     failed
         Calls that could not be judged: path and where it failed.
     """
@@ -39,14 +45,17 @@ class Differences:
     calls: list[dict[str, Any]] = field(default_factory=list)
     rules: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
     agents: list[dict[str, Any]] = field(default_factory=list)
+    weights: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
     failed: list[tuple[str, str]] = field(default_factory=list)
 
     def as_lines(self) -> Iterator[dict[str, Any]]:
-        """Yield one mapping per changed call, then one per changed agent."""
+        """Yield one mapping per changed call, changed agent and rule that weighs otherwise."""
         for call in self.calls:
             yield {"kind": "call"} | call
         for agent in self.agents:
             yield {"kind": "agent"} | agent
+        for rule, (before, after) in self.weights.items():
+            yield {"kind": "weight", "rule": rule, "before": before, "after": after}
 
 
 def differences(
@@ -87,8 +96,10 @@ def differences(
                     "before": row["percent"],
                     "after": new.percent,
                     "rules": rules,
+                    "graded": list(new.graded),
                 }
             )
+    found.weights = _weights(store, book, calls.values())
     found.rules = dict(sorted(found.rules.items(), key=lambda item: (-item[1].total(), item[0])))
     found.agents = [
         {
@@ -100,6 +111,19 @@ def differences(
         for agent, count in sorted(changed.items())
     ]
     return found
+
+
+def _weights(
+    store: Store, book: Rulebook, rows: Iterable[Mapping[str, Any]]
+) -> dict[str, tuple[float | None, float | None]]:
+    """Return the rules that weigh otherwise than in the rulebook that judged most calls."""
+    judged_by = Counter(row["rulebook_digest"] for row in rows).most_common(1)
+    old = kept_rulebook(store, judged_by[0][0]) if judged_by else None
+    if old is None:
+        return {}
+    before, after = form_weights(old), form_weights(book)
+    pairs = {rule: (before.get(rule), after.get(rule)) for rule in {**before, **after}}
+    return {rule: pair for rule, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def _pool(sums: list[float], before: tuple[Any, ...], after: tuple[Any, ...]) -> None:

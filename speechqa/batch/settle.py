@@ -36,12 +36,15 @@ class Verdict:
     rules
         Rules that answer otherwise: the answer before and the answer now. A rule that came or went
         is named where it accuses.
+    graded
+        Rules that answer the same and earn another share of their points.
     """
 
     rules: Mapping[str, tuple[str, str]]
     points: float
     potential: float
     percent: float | None
+    graded: tuple[str, ...] = ()
 
 
 class Before:
@@ -106,12 +109,12 @@ def verdicts(
     grid = now.rows(at)
     spared, failed = _on_evidence(before, grid, at.tolist(), fresh)
     scores = score_many(before.book, grid, spared=spared, failed=failed)
-    changed = _changed(before, grid, at)
+    changed, graded = _changed(before, grid, at), _graded(before, grid, at)
     sums = zip(scores.percent, scores.points.tolist(), scores.potential.tolist(), strict=True)
-    for row, told, made in zip(at.tolist(), changed, sums, strict=True):
+    for place, (row, told, made) in enumerate(zip(at.tolist(), changed, sums, strict=True)):
         if told or made != before.scores[row]:
             percent, points, potential = made
-            yield row, Verdict(told, points, potential, percent)
+            yield row, Verdict(told, points, potential, percent, graded.get(place, ()))
 
 
 def charging(book: Rulebook) -> np.ndarray:
@@ -156,6 +159,16 @@ def _with_evidence(
         if hits:
             made.append(RuleResult(rule.id, "violated" if broken[column] else "met", hits=hits))
     return made
+
+
+def _graded(before: Before, grid: Grid, rows: np.ndarray) -> dict[int, tuple[str, ...]]:
+    """Return, by place, the rules that answer the same and earn another share."""
+    same = (before.grid.outcome[rows] == grid.outcome) & (grid.outcome != 0)
+    differs = same & (before.grid.earned[rows] != grid.earned)
+    found: dict[int, tuple[str, ...]] = {}
+    for place, column in np.argwhere(differs).tolist():
+        found[place] = (*found.get(place, ()), before.book.call_rules[column].id)
+    return found
 
 
 def _changed(before: Before, grid: Grid, rows: np.ndarray) -> list[dict[str, tuple[str, str]]]:

@@ -73,7 +73,7 @@ def _print(found: Differences) -> None:
     console = page()
     console.print(
         f"{found.compared} calls compared, {len(found.calls)} change, "
-        f"{len(found.rules)} rules answer otherwise"
+        f"{len(found.rules)} rule{'s answer' if len(found.rules) != 1 else ' answers'} otherwise"
     )
     if not found.calls:
         return
@@ -82,17 +82,29 @@ def _print(found: Differences) -> None:
         answers = ", ".join(f"{a} → {b} ({n})" for (a, b), n in changes.items())
         rules.add_row(rule, str(sum(changes.values())), answers)
     console.print(rules)
+    if found.weights:
+        weights = Table("rule", "weight before", "weight after", title="Why: other weights")
+        for rule, pair in found.weights.items():
+            weights.add_row(rule, *("-" if value is None else f"{value:g}" for value in pair))
+        console.print(weights)
     agents = Table("agent", "calls changed", "score before", "score after", title="Agents")
     for row in found.agents:
         agents.add_row(row["agent"], str(row["changed"]), _p(row["before"]), _p(row["after"]))
     console.print(agents)
     calls = Table("call", "agent", "before", "after", "because", title="Calls")
     for row in found.calls[:50]:
-        because = ", ".join(f"{r}: {a} → {b}" for r, (a, b) in row["rules"].items())
-        calls.add_row(row["call_id"], row["agent"], _p(row["before"]), _p(row["after"]), because)
+        before, after = _p(row["before"]), _p(row["after"])
+        calls.add_row(row["call_id"], row["agent"], before, after, _because(row))
     console.print(calls)
     if len(found.calls) > 50:
         console.print(f"{len(found.calls) - 50} more calls: use --json for all")
+
+
+def _because(row: dict[str, Any]) -> str:
+    """Return why a call changes: answers, else points in part, else weights alone."""
+    parts = [f"{rule}: {a} → {b}" for rule, (a, b) in row["rules"].items()]
+    parts += [f"{rule}: other points" for rule in row["graded"]]
+    return ", ".join(parts) or "other weights"
 
 
 def _p(value: Any) -> str:
