@@ -23,6 +23,12 @@ from speechqa.web.languages import sayings, translations
 
 LONGEST = 1000
 """Characters; longer texts are nothing that the engine says."""
+DEEPEST = 8
+"""Texts within texts; what is deeper stays as it is."""
+MOST_PARTS = 6
+"""Parts that one entry may hold together."""
+MOST_LISTED = 500
+"""Parts of a text; a broken recording has one for each hole."""
 MOST_KNOWN = 50_000
 _PLACE = re.compile(r"\{([a-z]+)(\d*)\}")
 _BETWEEN = re.compile("; (?![^“]*”)")
@@ -90,14 +96,21 @@ class Sayings:
 
     def __call__(self, text: str) -> str:
         """Return `text` in Chinese; as it is where no pattern fits."""
-        said = self._known.get(text)
+        return self._said(text, 0)
+
+    def _said(self, text: str, depth: int) -> str:
+        if depth > DEEPEST:
+            return text
+        said = self._known.get(text) if depth == 0 else None
         if said is None:
+            said = self._whole(text, depth) or self._parts(text, depth)
+        if depth == 0:
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()
-            said = self._known[text] = self._whole(text) or self._parts(text)
+            self._known[text] = said
         return said
 
-    def _whole(self, text: str) -> str | None:
+    def _whole(self, text: str, depth: int) -> str | None:
         """Return a text that one entry fits."""
         exact = _texts().get(text)
         if exact is not None or len(text) > LONGEST:
@@ -105,33 +118,36 @@ class Sayings:
         for pattern in _patterns():
             found = pattern.english.fullmatch(text)
             if found is not None:
-                return self._filled(pattern.chinese, found.groupdict())
+                return self._filled(pattern.chinese, found.groupdict(), depth)
         return None
 
-    def _filled(self, chinese: str, parts: Mapping[str, str]) -> str:
+    def _filled(self, chinese: str, parts: Mapping[str, str], depth: int) -> str:
         def said(place: re.Match[str]) -> str:
             kind, part = place[1], parts[place[1] + place[2]]
             if kind in _VERBATIM:
                 return part
-            return self._titles.get(kind, self)(part)
+            title = self._titles.get(kind)
+            return self._said(part, depth + 1) if title is None else title(part)
 
         return _PLACE.sub(said, chinese)
 
-    def _parts(self, text: str) -> str:
+    def _parts(self, text: str, depth: int) -> str:
         """Return a text whose parts are said one by one; the longest that an entry fits first."""
         left, said = _BETWEEN.split(text), []
+        if len(left) > MOST_LISTED:
+            return text
         while left:
-            for size in range(len(left), 0, -1):
-                whole = self._whole("; ".join(left[:size]))
+            for size in range(min(MOST_PARTS, len(left)), 0, -1):
+                whole = self._whole("; ".join(left[:size]), depth)
                 if whole is not None or size == 1:
-                    said.append(whole or self._listed(left[0]))
+                    said.append(whole or self._listed(left[0], depth))
                     left = left[size:]
                     break
         return "；".join(said)
 
-    def _listed(self, text: str) -> str:
+    def _listed(self, text: str, depth: int) -> str:
         """Return a list of texts that all have an entry; any other text as it is."""
-        said = [self._whole(one) for one in text.split(", ")]
+        said = [self._whole(one, depth) for one in text.split(", ")]
         return "、".join(filter(None, said)) if all(said) else text
 
     @staticmethod
