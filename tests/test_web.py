@@ -651,6 +651,19 @@ def test_byte_ranges_are_answered_as_the_standard_says(boss, asked, status, firs
         assert answer.headers["content-range"].endswith(f"/{len(whole)}")
 
 
+def test_sound_is_sent_in_pieces_that_make_up_what_was_asked(boss, monkeypatch):
+    from speechqa.web import sound
+
+    url = f"/calls/{KEY}/sound.wav"
+    plain = boss.get(url).content
+    monkeypatch.setattr(sound, "PIECE", 997)
+    whole, part = boss.get(url), boss.get(url, headers={"Range": "bytes=500-5000"})
+    assert whole.content == plain
+    assert part.content == plain[500:5001]
+    lengths = [int(answer.headers["content-length"]) for answer in (whole, part)]
+    assert lengths == [len(plain), 4501]
+
+
 def test_a_recording_that_is_gone_or_another_one_is_not_played(boss, tmp_path):
     answer = boss.get(f"/calls/{2:032x}/sound.wav")
     assert answer.status_code == 404
