@@ -28,6 +28,34 @@ def test_a_wrong_setting_is_named_with_what_it_must_be(
         load_settings(**{group: {name: value}})
 
 
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("SPEECHQA_PRIVCY__KEEP_TEXT", "did you mean SPEECHQA_PRIVACY__"),
+        ("SPEECHQA_RUN_WORKERS", r"did you mean SPEECHQA_RUN__WORKERS\?"),
+        ("SPEECHQA_PRIVACY__KEEPTEXT", r"privacy\.keeptext: there is no such setting"),
+    ],
+)
+def test_a_misspelt_variable_is_told_and_not_passed_over(
+    monkeypatch: pytest.MonkeyPatch, variable: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, "0")
+    with pytest.raises(SettingsError, match=said):
+        load_settings()
+
+
+def test_variables_that_are_no_settings_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SPEECHQA_DEBUG", "SPEECHQA_MODELS", "SPEECHQA_HOME", "SPEECHQA_TEST_POISON"):
+        monkeypatch.setenv(name, "1")
+    assert load_settings()
+
+
+def test_a_store_without_a_name_is_refused() -> None:
+    """As a script gives it whose variable is empty: the tables would lie in the root."""
+    with pytest.raises(SettingsError, match=r"store\.path: .* at least 1 character"):
+        load_settings(store={"path": ""})
+
+
 def test_all_mistakes_of_a_settings_file_are_told_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,11 +14,14 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from speechqa.complaints import complaint
+from speechqa.complaints import complaint, misspelt
 from speechqa.errors import SettingsError
 from speechqa.settings.hearing import AsrSettings, AudioSettings, LineSettings, VadSettings
 from speechqa.settings.judging import RulebookSettings, TimingSettings
 from speechqa.settings.working import PrivacySettings, RunSettings, StoreSettings
+
+PREFIX = "SPEECHQA_"
+"""Of the variables that are settings."""
 
 
 def user_settings_file() -> Path:
@@ -31,7 +34,7 @@ class Settings(BaseSettings):
     """All options of the product, in groups."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SPEECHQA_", env_nested_delimiter="__", frozen=True, extra="forbid"
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid"
     )
 
     audio: AudioSettings = AudioSettings()
@@ -79,18 +82,20 @@ def load_settings(**overrides: dict[str, Any]) -> Settings:
         group: {name: value for name, value in values.items() if value is not None}
         for group, values in overrides.items()
     }
+    lines = misspelt(os.environ, Settings, prefix=PREFIX)
     try:
         groups: dict[str, Any] = {group: values for group, values in given.items() if values}
-        return Settings(**groups)
+        made = Settings(**groups)
+        if not lines:
+            return made
     except ValidationError as error:
-        lines = [complaint(item, Settings) for item in error.errors()]
-        raise SettingsError(
-            "settings are not valid:\n  " + "\n  ".join(lines),
-            hint="look at the flags, SPEECHQA_* variables, speechqa.toml and "
-            f"{user_settings_file()}",
-        ) from None
+        lines += [complaint(item, Settings) for item in error.errors()]
     except ValueError as error:  # a TOML file that cannot be parsed
         raise SettingsError(
             f"a settings file cannot be read: {error}",
             hint=f"check speechqa.toml in this folder and {user_settings_file()}",
         ) from None
+    raise SettingsError(
+        "settings are not valid:\n  " + "\n  ".join(lines),
+        hint=f"look at the flags, SPEECHQA_* variables, speechqa.toml and {user_settings_file()}",
+    )

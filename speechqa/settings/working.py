@@ -10,7 +10,7 @@ from speechqa.settings.base import Group, option
 class StoreSettings(Group):
     """Where results live."""
 
-    path: str = option("speechqa-store", "Folder or URI of the store.")
+    path: str = option("speechqa-store", "Folder or URI of the store.", min_length=1)
     commit_calls: int = option(32, "Calls written in one commit.", unit="calls", ge=1)
     options: dict[str, str] = option({}, "Passed on to deltalake for object storage.")
 
