@@ -459,6 +459,9 @@ def test_a_verdict_is_explained_by_the_rule_that_gave_it(judged, calls, standard
     kept = kept_rulebook(judged, stored.rulebook_digest)
     told = explain_rule(calls[0], stored, result, bent, timing, kept=kept)
     assert "hello" not in told["definition"]
+    graver = with_rule(standard, rule, lambda one: one.update(severity="minor"))
+    other = explain_rule(calls[0], stored, result, graver, timing, kept=kept)["arithmetic"]
+    assert other[-1] == "changed since: in today's standard 1.0 it has another severity"
     (note,) = (line for line in told["arithmetic"] if line.startswith("changed since"))
     assert "hello" in note
     same = explain_rule(calls[0], stored, result, standard, timing, kept=kept)

@@ -105,9 +105,14 @@ def _since(name: str, judged: Assessment, book: Rulebook, kept: Rulebook | None)
     today = _rule(book, name)
     if today is None:
         return [f"{now} has no such rule"]
-    if rule_digests(book.form)[name] != rule_digests(kept.form).get(name):
-        return [f"changed since: in {now} it reads: {rule_sentence(today)}"]
-    return []
+    if rule_digests(book.form)[name] == rule_digests(kept.form).get(name):
+        return []
+    judging, sentence = _rule(kept, name), rule_sentence(today)
+    if judging is None or rule_sentence(judging) != sentence:
+        return [f"changed since: in {now} it reads: {sentence}"]
+    if judging.severity != today.severity:
+        return [f"changed since: in {now} it has another severity"]
+    return [f"changed since: in {now} it finds other wording or names another better one"]
 
 
 def explain_score(judged: Assessment) -> Explanation:
