@@ -98,9 +98,10 @@ def discover(inputs: Sequence[PathLike]) -> Discovery:
     passed = tuple((key, skipped[key]) for key in sorted(skipped, key=os.fsencode))
     if not paths:
         listed = ", ".join(shown(given) for given in inputs) or "no input"
+        unseen = [f"; {shown(path)} {why}" for path, why in passed if why.startswith(UNLISTED)]
         raise InputMissing(
             f"{listed}: holds no recording"
-            + (f" ({len(passed)} files passed over)" * bool(passed)),
+            + (f" ({len(passed)} files passed over)" * bool(passed) + "".join(unseen[:1])),
             hint="recordings are found by their ending (wav, flac, mp3, ...) or their first bytes",
         )
     return Discovery(paths, passed)

@@ -18,6 +18,7 @@ from speechqa.cli import run as command
 from speechqa.errors import InputMissing, StoreError
 from speechqa.store import open_store, tables
 from speechqa.store.check import check
+from speechqa.store.disk import reading
 from speechqa.store.integrity import last_run, next_run_id
 from speechqa.store.plain import path_of_text, text_of_path
 from speechqa.store.schema import recordings_table
@@ -260,6 +261,32 @@ def test_a_table_that_cannot_be_read_is_told_with_what_to_do(store, capsys):
         assert "store check" in said
     assert command(["store", "check", "--store", store.uri]) == 1
     assert "recordings : unreadable" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("table", "error", "reason", "next_"),
+    [
+        ("s/recordings", OSError("Generic ...\nPermission denied (os error 13)"), "Perm", "right"),
+        ("s/recordings", PermissionError(13, "Permission denied"), "Permission denied", "right"),
+        ("s3://b/recordings", OSError("no route\nto host"), "no route", "the address"),
+        ("s/recordings", ValueError("bad page"), "bad page", "restore a backup"),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_the_reason_and_what_to_do(table, error, reason, next_):
+    said = f"{table}: cannot be read: {reason}"
+    with pytest.raises(StoreError, match=said) as told, reading(table):
+        raise error
+    assert "\n" not in told.value.message
+    assert next_ in told.value.hint
+
+
+def test_a_store_that_may_not_be_looked_into_is_told_as_such(store, monkeypatch):
+    def locked(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tables, "complete", locked)
+    with pytest.raises(StoreError, match="cannot be read: Permission denied"):
+        open_store(store.uri)
 
 
 def test_a_broken_page_of_a_table_is_told_with_what_to_do(store, capsys):

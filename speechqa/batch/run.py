@@ -37,6 +37,7 @@ from speechqa.pipeline import CallFacts, Source, call_key
 from speechqa.rulebook import Rulebook
 from speechqa.settings import Settings
 from speechqa.store import TABLES, KnownInput, Store
+from speechqa.store.disk import writing
 from speechqa.store.integrity import next_run_id
 from speechqa.store.rulebooks import keep_rulebook
 from speechqa.store.swaps import clear
@@ -114,7 +115,8 @@ class Run:
             logging_to(logs, self.run_id),
         ):
             if folder is not None:
-                clear(folder, TABLES)  # what a killed purge left
+                with writing(folder):
+                    clear(folder, TABLES)  # what a killed purge left
             stored = self.store.known()
             work = plan(paths, stored, config=config, retry=self.retry)
             self.progress.begin(work.found, len(work.fresh) + len(work.gone))

@@ -53,23 +53,27 @@ def writing(path: Path | str) -> Iterator[None]:
 
 
 @contextmanager
-def reading(table: str) -> Iterator[None]:
+def reading(table: Path | str) -> Iterator[None]:
     """Turn an error of Parquet or Delta Lake into one that names the table and what to do.
 
     Raises
     ------
     StoreError
-        Files of the table are missing or broken.
+        Files of the table are missing or broken, or may not be read.
     """
     from deltalake.exceptions import DeltaError
 
     try:
         yield
     except (DeltaError, OSError, ValueError) as error:
-        raise StoreError(
-            f"{table}: cannot be read: {_first_line(error)}",
-            hint="speechqa store check names all faults; restore a backup",
-        ) from error
+        number = _number_in(str(error))
+        reason = os.strerror(number) if number else _first_line(error)
+        hint = "speechqa store check names all faults; restore a backup"
+        if "://" in str(table):
+            hint = "check the address, the network and store.options; " + hint
+        elif number in (errno.EACCES, errno.EPERM):
+            hint = "give this user the right to read it"
+        raise StoreError(f"{table}: cannot be read: {reason}", hint=hint) from error
 
 
 def write_whole(file: Path, text: str) -> None:

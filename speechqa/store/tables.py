@@ -82,9 +82,13 @@ class Store:
 
     def exists(self) -> bool:
         """Whether this is a store already."""
+        return self._is_there("recordings")
+
+    def _is_there(self, name: str) -> bool:
         from deltalake import DeltaTable
 
-        return bool(DeltaTable.is_deltatable(self._table_uri("recordings"), self._options or None))
+        with reading(self._table_uri(name)):
+            return bool(DeltaTable.is_deltatable(self._table_uri(name), self._options or None))
 
     def create(self) -> None:
         """Make the tables that are missing; folders are for their owner only."""
@@ -96,7 +100,7 @@ class Store:
                 self.local.mkdir(parents=True, exist_ok=True)
                 os.chmod(self.local, 0o700)
         for name, schema in TABLES.items():
-            if not DeltaTable.is_deltatable(self._table_uri(name), self._options or None):
+            if not self._is_there(name):
                 try:
                     DeltaTable.create(
                         self._table_uri(name),
@@ -250,20 +254,18 @@ class Store:
     def open_table(self, name: str) -> Any:
         """Return the newest snapshot of a table as a `deltalake.DeltaTable`."""
         from deltalake import DeltaTable
-        from deltalake.exceptions import DeltaError, TableNotFoundError
+        from deltalake.exceptions import TableNotFoundError
 
         try:
-            return DeltaTable(self._table_uri(name), storage_options=self._options or None)
-        except TableNotFoundError:
+            with reading(self._table_uri(name)):
+                return DeltaTable(self._table_uri(name), storage_options=self._options or None)
+        except StoreError as error:
+            if not isinstance(error.__cause__, TableNotFoundError):
+                raise
             raise InputMissing(
                 f"{self.uri}: no speechqa store here (table {name!r} is missing)",
                 hint="make one with: speechqa run FOLDER --store " + self.uri,
             ) from None
-        except DeltaError as error:
-            raise StoreError(
-                f"{self.uri}: {name}: the table cannot be opened: {_first_line(error)[:300]}",
-                hint="take the table from a backup, or start a new store",
-            ) from error
 
     def _table_uri(self, name: str) -> str:
         return f"{self.uri.rstrip('/')}/{name}"
@@ -282,8 +284,10 @@ def open_store(
         The folder cannot be made or read.
     """
     store = Store(uri, storage_options)
-    if store.local is not None and store.local.is_dir():
-        complete(store.local, TABLES)
+    if store.local is not None:
+        with reading(store.local):
+            if store.local.is_dir():
+                complete(store.local, TABLES)
     if create:
         store.create()
     elif not store.exists():
@@ -298,7 +302,3 @@ def _file_names(path: str) -> tuple[str, str]:
     """Return the file's name, with and without its ending."""
     name = path.rsplit("/", 1)[-1]
     return name, name.rsplit(".", 1)[0]
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
