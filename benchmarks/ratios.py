@@ -149,12 +149,15 @@ def memory(quick: bool) -> list[Figure]:
     """R7: memory over many calls."""
     calls = 400 if quick else 1000
     text = told("throughput_memory", "--calls", str(calls), "--hours", "0")
-    few, half, many = (float(mb) for mb in re.findall(r"(\d+) MB after", text))
-    of_all = f"memory, {calls:,} calls"
-    return [
-        Figure.of("R7", f"{of_all} / {calls // 10} calls", [many / few], "<= 1.05"),
-        Figure.of("R7", f"{of_all} / {calls // 2} calls", [many / half], "<= 1.05"),
-    ]
+    found = re.findall(r"(\d+) MB \(([\d.]+) in use\) after", text)
+    of_all = f"{calls:,} calls"
+    out = []
+    for name, column in (("memory", 0), ("memory in use", 1)):
+        few, half, many = (float(row[column]) for row in found)
+        for before, less in ((few, calls // 10), (half, calls // 2)):
+            ratio = [many / before]
+            out.append(Figure.of("R7", f"{name}, {of_all} / {less} calls", ratio, "<= 1.05"))
+    return out
 
 
 def reassess(quick: bool) -> list[Figure]:

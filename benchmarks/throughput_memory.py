@@ -3,7 +3,8 @@
     python -m benchmarks.throughput_memory [--calls 1000] [--hours 4]
 
 Calls are made of noise whose level moves like a voice's. Printed: own resident memory after a
-tenth of the calls, half of them and all of them, and the most during a long two-channel call whose
+tenth of the calls, half of them and all of them, how much of it is in use then (the rest is free,
+and kept by the C library for the next batch), and the most during a long two-channel call whose
 samples lie in files (memory maps) instead of memory.
 """
 
@@ -14,6 +15,7 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
+import ctypes
 import tempfile
 import threading
 import time
@@ -34,6 +36,34 @@ def resident_mb() -> float:
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) / 1024
     raise SystemExit("this system does not tell a process's memory")
+
+
+class _Mallinfo(ctypes.Structure):
+    """As glibc's ``mallinfo2`` returns it."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            "arena",
+            "ordblks",
+            "smblks",
+            "hblks",
+            "hblkhd",
+            "usmblks",
+            "fsmblks",
+            "uordblks",
+            "fordblks",
+            "keepcost",
+        )
+    )
+
+
+def in_use_mb() -> float:
+    """Return what of the C library's memory is in use, in MB; what it keeps free is left out."""
+    mallinfo2 = ctypes.CDLL(None).mallinfo2
+    mallinfo2.restype = _Mallinfo
+    told = mallinfo2()
+    return float(told.uordblks + told.hblkhd) / 1024**2
 
 
 class Peak:
@@ -90,13 +120,15 @@ def main() -> None:
     asked = parser.parse_args()
     engine = load_whisper(AsrSettings(model=asked.model, device="cpu", beam_size=1))
     group = 25
-    marks = {}
+    marks: dict[int, tuple[float, float]] = {}
     start = time.perf_counter()
     for first in range(0, asked.calls, group):
         engine.transcribe([call(seed) for seed in range(first, first + group)])
         if first + group in (asked.calls // 10, asked.calls // 2, asked.calls):
-            marks[first + group] = resident_mb()
-    told = ", ".join(f"{mb:.0f} MB after {count}" for count, mb in marks.items())
+            marks[first + group] = resident_mb(), in_use_mb()
+    told = ", ".join(
+        f"{held:.0f} MB ({used:.1f} in use) after {count}" for count, (held, used) in marks.items()
+    )
     print(f"{asked.calls} calls in {time.perf_counter() - start:.0f} s: {told}")
     if asked.hours:
         with tempfile.TemporaryDirectory() as folder:
