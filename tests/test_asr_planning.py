@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.figures import interval
+from benchmarks.night import row
 from benchmarks.random_whisper import SHAPES, Shape, write
 from speechqa.asr import SpeechJob, device, find_model, planning
 from speechqa.asr.device import choose_device, worker_environment, worker_processes
@@ -76,6 +77,16 @@ def test_a_plan_is_for_the_workers_that_are_asked_for(random_model, monkeypatch)
     assert many.hours == pytest.approx(here.hours * COSTS.workers / 64)
     told = Forecast(3, 0, 36_000, many).text
     assert "with 64 workers; worker hours: " in told
+
+
+def test_a_nights_need_of_cores_and_money_follows_from_the_costs():
+    costs = StageCosts(30, fill=0.75, encode_s=1, token_s=0.01, align_s=0.01, workers=1)
+    cells = row("small", costs, hours=1000, window_h=8, price=0.05)
+    night = plan(3_600_000, costs=costs, workers=1)
+    assert cells[0] == "small"
+    assert int(cells[3]) == -(-night.hours // 8)
+    assert float(cells[5]) == pytest.approx(0.05 * night.hours / 1000, abs=1e-4)
+    assert row("small", costs, 1000, 8, 0)[5] == ""
 
 
 def test_a_model_of_large_v3s_mels_and_vocabulary_is_heard_on_the_same_way(random_model):
