@@ -11,7 +11,8 @@ QUOTED = {"q", "mark", "code", "kbd", "script", "style"}
 """Elements that hold what was said, typed or named, in whatever language."""
 VOID = {"input", "meta", "link", "br", "hr", "img", "base", "col", "wbr", "path", "line", "rect"}
 NAMES = set(
-    "speechqa en zh ms dB dBFS Hz UTC SHA kappa Cohen's P90 standard wav WAV JSON mp3 test silero".split()
+    "speechqa en zh ms dB dBFS Hz UTC SHA kappa Cohen's P90 standard wav WAV JSON mp3 test "
+    "silero".split()
 )
 """Names and units that are the same in both languages."""
 _QUOTES = re.compile(r"“[^”]*”|\"[^\"]*\"|`[^`]*`|'[\w.-]+'|speechqa [a-z]+ --[a-z]+")

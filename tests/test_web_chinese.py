@@ -409,7 +409,7 @@ def test_what_is_filled_in_is_filled_in_on_both_sides():
     ],
 )
 def test_a_text_is_said_part_by_part_and_kept_where_nothing_fits(said, wanted):
-    say = Sayings(lambda rule: "标题" if rule == "r" else rule, str)
+    say = Sayings("zh", lambda rule: "标题" if rule == "r" else rule, str)
     assert say(said) == wanted
     assert say(said) == wanted  # what is remembered is the same
 
@@ -427,6 +427,31 @@ def test_a_text_is_said_part_by_part_and_kept_where_nothing_fits(said, wanted):
 )
 def test_no_text_holds_a_page_up(text):
     """A finding's reason may quote a file's name or a site's metadata, whatever they hold."""
-    say, start = Sayings(str, str), time.process_time()
-    assert say(text)
-    assert time.process_time() - start < 2
+    for language in ("zh", "en"):
+        say, start = Sayings(language, str, str), time.process_time()
+        assert say(text)
+        assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("r: met, 2 x 1 = 2 of 2 (nothing found)", "“Title”: met, 2 x 1 = 2 of 2 (nothing found)"),
+        (
+            "r: violated, 2 x 1 = 2 of 2 (found 1 time; the same words are charged by r)",
+            "“Title”: violated, 2 x 1 = 2 of 2 "
+            "(found 1 time; the same words are charged by “Title”)",
+        ),
+        ("section s: 1.5 of 2", "section “Section”: 1.5 of 2"),
+        (
+            "0 / 9 = 0.0 %, failed by r, q (before: 80.0 %)",
+            "0 / 9 = 0.0 %, failed by “Title, q” (before: 80.0 %)",
+        ),
+        ("audio was lost; ours: met", "audio was lost; ours: met"),
+    ],
+)
+def test_in_english_rules_and_sections_are_named_by_their_titles(said, wanted):
+    assert (
+        Sayings("en", lambda rule: {"r": "Title"}.get(rule, rule), lambda _: "Section")(said)
+        == wanted
+    )

@@ -25,6 +25,7 @@ from speechqa.web.assets import asset
 from speechqa.web.figures import Choice, Corrected
 from speechqa.web.formats import FILTERS
 from speechqa.web.kept import Kept
+from speechqa.web.languages import LANGUAGES
 from speechqa.web.rows import Listed
 from speechqa.web.sayings import Sayings
 from speechqa.web.snapshot import Archive, Snapshot
@@ -162,16 +163,19 @@ class Desk:
         return {rule.id: say.sentence(rule) for rule in self.book.call_rules}
 
     @cached_property
-    def _sayings(self) -> Sayings:
-        say = languages.Speaker("zh")
+    def _sayings(self) -> dict[str, Sayings]:
+        return {language: self._saying(languages.Speaker(language)) for language in LANGUAGES}
+
+    def _saying(self, say: languages.Speaker) -> Sayings:
         return Sayings(
+            say.language,
             lambda name: say.figure(self.rule_title(name)),
             lambda name: say.title(self.section_title(name)),
         )
 
     def said(self, text: object, say: languages.Speaker) -> str:
         """What the engine said of a call, in the reader's language."""
-        return self._sayings(str(text)) if say.language == "zh" else str(text)
+        return self._sayings[say.language](str(text))
 
     def judged_by(self, digest: str) -> Rulebook | None:
         """The rulebook of that digest; None where the store did not keep it."""

@@ -1,7 +1,7 @@
-"""What the engine said of a call, in Chinese: reasons, lines of an arithmetic, notes, errors.
+"""What the engine said of a call, for the reader: reasons, lines of an arithmetic, notes, errors.
 
-The engine speaks English, and the store keeps what it said. A text is found again by its pattern
-in the tables, whose ``{places}`` hold what differs from call to call:
+The engine speaks English and names rules by their ids, and the store keeps what it said. A text is
+found again by its pattern in the tables, whose ``{places}`` hold what differs from call to call:
 
 - ``n``: a number or a time, as it is; ``amount``: a number, with a unit perhaps
 - ``rule``, ``rules``, ``section``: ids, said by their titles
@@ -9,7 +9,8 @@ in the tables, whose ``{places}`` hold what differs from call to call:
 - any other name: a text of the same kind, said in its turn
 
 with a figure behind the name where there are several. Parts joined by "; " are said one by one.
-What no pattern fits stays as it is; a test holds the texts of the code against the tables.
+What no pattern fits stays as it is; a test holds the texts of the code against the tables. In
+English only the titles are put in.
 """
 
 from __future__ import annotations
@@ -46,14 +47,14 @@ Titled = Callable[[str], str]
 
 @dataclass(frozen=True)
 class Pattern:
-    """A text with places, and the same in Chinese."""
+    """A text with places, and the same for the reader."""
 
     english: re.Pattern[str]
-    chinese: str
+    said: str
     letters: int
 
     @classmethod
-    def of(cls, english: str, chinese: str) -> Pattern:
+    def of(cls, english: str, said: str) -> Pattern:
         """Return the pattern of one entry of a table.
 
         Examples
@@ -68,14 +69,29 @@ class Pattern:
             parts.append(f"(?P<{kind}{figure}>{_KINDS.get(kind, '.+?')})")
             at = place.end()
         parts.append(re.escape(english[at:]))
-        return cls(re.compile("".join(parts)), chinese, len(_PLACE.sub("", english)))
+        return cls(re.compile("".join(parts)), said, len(_PLACE.sub("", english)))
+
+
+ENGLISH = {
+    "{rule}: shown, never scored": "“{rule}”: shown, never scored",
+    "{rule}: {answer}, not counted ({reason})": "“{rule}”: {answer}, not counted ({reason})",
+    "{rule}: {answer}, {n} x {n2} = {n3} of {n4} ({reason})": (
+        "“{rule}”: {answer}, {n} x {n2} = {n3} of {n4} ({reason})"
+    ),
+    "the same words are charged by {rule}": "the same words are charged by “{rule}”",
+    "section {section}: {n} of {n2}": "section “{section}”: {n} of {n2}",
+    "{result}, failed by {rules} (before: {n} %)": "{result}, failed by “{rules}” (before: {n} %)",
+}
+"""Where the engine names a rule or a section by its id."""
 
 
 class Sayings:
-    """Says in Chinese what the engine said in English.
+    """Says to a reader what the engine said.
 
     Parameters
     ----------
+    language
+        ``"en"`` or ``"zh"``.
     rule
         From a rule's id, or a measure's name, to its title.
     section
@@ -83,19 +99,21 @@ class Sayings:
 
     Examples
     --------
-    >>> say = Sayings({"r1": "问候"}.get, str)
+    >>> say = Sayings("zh", {"r1": "问候"}.get, str)
     >>> say("r1: met, 2 x 1 = 2 of 2 (1 of 1 found)")
     '问候：达到，2 x 1 = 2 分，满分 2 分（1 项中找到 1 项）'
     >>> say("audio was lost; under 15 s of speech"), say("ours alone")
     ('部分录音缺失；说话不足 15 秒', 'ours alone')
     """
 
-    def __init__(self, rule: Titled, section: Titled) -> None:
+    def __init__(self, language: str, rule: Titled, section: Titled) -> None:
+        self._language = language
+        self._comma, self._between = ("、", "；") if language == "zh" else (", ", "; ")
         self._titles = {"rule": rule, "section": section, "rules": self._several(rule)}
         self._known: dict[str, str] = {}
 
     def __call__(self, text: str) -> str:
-        """Return `text` in Chinese; as it is where no pattern fits."""
+        """Return `text` for the reader; as it is where no pattern fits."""
         return self._said(text, 0)
 
     def _said(self, text: str, depth: int) -> str:
@@ -112,16 +130,16 @@ class Sayings:
 
     def _whole(self, text: str, depth: int) -> str | None:
         """Return a text that one entry fits."""
-        exact = _texts().get(text)
+        exact = _texts(self._language).get(text)
         if exact is not None or len(text) > LONGEST:
             return exact
-        for pattern in _patterns():
+        for pattern in _patterns(self._language):
             found = pattern.english.fullmatch(text)
             if found is not None:
-                return self._filled(pattern.chinese, found.groupdict(), depth)
+                return self._filled(pattern.said, found.groupdict(), depth)
         return None
 
-    def _filled(self, chinese: str, parts: Mapping[str, str], depth: int) -> str:
+    def _filled(self, wanted: str, parts: Mapping[str, str], depth: int) -> str:
         def said(place: re.Match[str]) -> str:
             kind, part = place[1], parts[place[1] + place[2]]
             if kind in _VERBATIM:
@@ -129,7 +147,7 @@ class Sayings:
             title = self._titles.get(kind)
             return self._said(part, depth + 1) if title is None else title(part)
 
-        return _PLACE.sub(said, chinese)
+        return _PLACE.sub(said, wanted)
 
     def _parts(self, text: str, depth: int) -> str:
         """Return a text whose parts are said one by one; the longest that an entry fits first."""
@@ -143,27 +161,30 @@ class Sayings:
                     said.append(whole or self._listed(left[0], depth))
                     left = left[size:]
                     break
-        return "；".join(said)
+        return self._between.join(said)
 
     def _listed(self, text: str, depth: int) -> str:
         """Return a list of texts that all have an entry; any other text as it is."""
         said = [self._whole(one, depth) for one in text.split(", ")]
-        return "、".join(filter(None, said)) if all(said) else text
+        return self._comma.join(filter(None, said)) if all(said) else text
 
-    @staticmethod
-    def _several(title: Titled) -> Titled:
-        return lambda ids: "、".join(title(one) for one in ids.split(", "))
+    def _several(self, title: Titled) -> Titled:
+        return lambda ids: self._comma.join(title(one) for one in ids.split(", "))
 
 
 @cache
-def _texts() -> dict[str, str]:
+def _table(language: str) -> dict[str, str]:
+    return translations() | sayings() if language == "zh" else ENGLISH
+
+
+@cache
+def _texts(language: str) -> dict[str, str]:
     """Return the entries without places."""
-    tables = translations() | sayings()
-    return {english: chinese for english, chinese in tables.items() if "{" not in english}
+    return {text: said for text, said in _table(language).items() if "{" not in text}
 
 
 @cache
-def _patterns() -> tuple[Pattern, ...]:
+def _patterns(language: str) -> tuple[Pattern, ...]:
     """Return the entries with places, those with the most letters of their own first."""
-    made = [Pattern.of(*entry) for entry in (translations() | sayings()).items() if "{" in entry[0]]
+    made = [Pattern.of(*entry) for entry in _table(language).items() if "{" in entry[0]]
     return tuple(sorted(made, key=lambda one: -one.letters))
