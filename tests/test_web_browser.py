@@ -367,6 +367,15 @@ def test_a_link_to_a_moment_waits_three_seconds_before_it(page):
     wait_until(page, "Math.abs(document.getElementById('sound').currentTime - 6) < 0.1")
 
 
+def test_what_a_link_leads_to_is_not_hidden_by_the_player(page):
+    """The player stays at the top while the page scrolls beneath it."""
+    page.goto(f"/calls/{KEY}#arithmetic")
+    wait_until(page, "document.getElementById('arithmetic').open")
+    below = """() => document.querySelector('#arithmetic summary').getBoundingClientRect().top
+        - document.querySelector('.player').getBoundingClientRect().bottom"""
+    wait_until(page, f"({below})() >= 0")
+
+
 def test_a_figure_explains_itself_in_place(page):
     page.goto(f"/calls/{KEY}")
     page.locator(".measures a").first.click()
