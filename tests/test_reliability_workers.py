@@ -82,21 +82,22 @@ def test_quarantined_recordings_are_tried_again_when_asked(night_of_poison):
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("number", "to_all"), [(signal.SIGINT, False), (signal.SIGTERM, True)], ids=["INT", "TERM"]
+    ("number", "to_all", "stop"),
+    [
+        pytest.param(signal.SIGINT, False, {"SPEECHQA_RUN__STOP_S": "2"}, id="INT"),
+        pytest.param(signal.SIGTERM, True, {"SPEECHQA_RUN__STOP_S": "2"}, id="TERM"),
+        pytest.param(signal.SIGTERM, False, {}, id="default", marks=pytest.mark.slow),
+    ],
 )
-def test_a_signal_commits_what_is_done_and_ends_with_130(calls, tmp_path, number, to_all):
+def test_a_signal_commits_what_is_done_and_ends_with_130(calls, tmp_path, number, to_all, stop):
     folder, store = tmp_path / "in", tmp_path / "store"
     folder.mkdir()
     for place, name in enumerate(("a", "b", "c", "d", "e_POISON-hang")):
         cut(calls[place], folder / f"{name}.wav", start_s=2, seconds=3)
     command = [sys.executable, "-m", "speechqa.cli", "run", str(folder)]
     command += ["--store", str(store), "--workers", "1", "--rulebook", "starter"]
-    environment = os.environ | {
-        "SPEECHQA_ASR__ENGINE": "stub",
-        "SPEECHQA_STORE__COMMIT_CALLS": "1",
-        "SPEECHQA_RUN__STOP_S": "2",
-        POISON: "1",
-    }
+    settings = {"SPEECHQA_ASR__ENGINE": "stub", "SPEECHQA_STORE__COMMIT_CALLS": "1", POISON: "1"}
+    environment = os.environ | settings | stop
     process = subprocess.Popen(
         command,
         cwd=ROOT,

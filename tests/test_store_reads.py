@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import tracemalloc
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from speechqa.pipeline import CallFacts
 from speechqa.store import open_store
+from speechqa.store.check import check
 from speechqa.store.columns import facts_of_table, recording_blocks
 from speechqa.store.schema import recordings_table
 from speechqa.store.upkeep import compact
@@ -98,6 +100,17 @@ def test_writing_a_stored_call_again_replaces_it_in_a_compacted_store(many):
     assert store.read("recordings", ["key"]).num_rows == 3001
     (found,) = store.calls([key_of(1234)])
     assert found.agent_id == "Zoe"
+
+
+def test_checking_a_store_holds_blocks_and_not_the_store(many):
+    store, _ = many
+    compact(store)
+    tracemalloc.start()
+    faults = check(store)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert {fault.kind for fault in faults} == {"not-judged"}
+    assert peak < 30e6  # the words of 3,000 calls alone are 60 MB as Python values
 
 
 def test_many_writers_of_the_same_calls_write_each_once(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from speechqa.errors import SpeechqaError
+from speechqa.store.disk import reading
 from speechqa.store.schema import PARTIES, spans_array
 from speechqa.store.swaps import FINISHED, OLD, UNFINISHED
-from speechqa.store.tables import TABLES, Store
+from speechqa.store.tables import BLOCK_CALLS, IDENTITY, TABLES, Store
 
 STATUSES = frozenset({"scored", "damaged", "refused", "quarantined", "deferred"})
 
@@ -48,29 +49,54 @@ class Fault:
 
 
 def check(store: Store) -> list[Fault]:
-    """Return every fault of a store; an empty list means that all rows read and agree."""
+    """Return every fault of a store; an empty list means that all rows read and agree.
+
+    Rows are looked at in blocks, so that memory stays flat.
+    """
     found: list[Fault] = []
-    rows: dict[str, list[dict[str, Any]]] = {}
+    keys: dict[str, set[str]] = {}
     for table in TABLES:
         try:
-            rows[table] = store.read(table).to_pylist()
-        except (SpeechqaError, OSError, ValueError, RuntimeError) as error:
+            keys[table] = _look_at(store, table, found)
+        except (SpeechqaError, RuntimeError) as error:
             first = (str(error).splitlines() or [type(error).__name__])[0]
             found.append(Fault(table, "unreadable", "", first[:300]))
-            rows[table] = []
-    readable = {fault.table for fault in found}
-    found.extend(_duplicates("recordings", rows["recordings"], ("key",)))
-    found.extend(_duplicates("assessments", rows["assessments"], ("key", "assessment")))
-    for table, look in (("recordings", _facts), ("assessments", _assessment)):
-        for row in rows[table]:
-            found.extend(Fault(table, kind, str(row["key"]), d) for kind, d in _each(look, row))
-    if "recordings" not in readable:
-        found.extend(_orphans(rows))
-    if not readable & {"recordings", "assessments"}:
-        found.extend(_unjudged(store, rows["assessments"]))
+    if "recordings" in keys:
+        for table in ("assessments", "reviews"):
+            orphans = sorted(keys.get(table, set()) - keys["recordings"])
+            found += [Fault(table, "orphan", key, "no recording has this key") for key in orphans]
+        if "assessments" in keys:
+            found.extend(_unjudged(store, keys["assessments"]))
     if store.local is not None:
         found.extend(_files(store.local))
     return found
+
+
+def _look_at(store: Store, table: str, found: list[Fault]) -> set[str]:
+    """Add the faults of a table's rows to `found`; return the keys of its calls."""
+    look = {"recordings": _facts, "assessments": _assessment}.get(table, lambda row: iter(()))
+    identities: Counter[tuple[Any, ...]] = Counter()
+    keys = set()
+    for row in _rows(store, table):
+        key = str(row["key"])
+        keys.add(key)
+        identities[tuple(row[name] for name in IDENTITY[table])] += 1
+        found.extend(Fault(table, kind, key, detail) for kind, detail in _each(look, row))
+    for identity, count in identities.items():
+        if count > 1:
+            told = f"{count} rows of one identity"
+            found.append(Fault(table, "duplicate", str(identity[0]), told))
+    return keys
+
+
+def _rows(store: Store, table: str) -> Iterator[dict[str, Any]]:
+    newest = store.open_table(table)
+    with reading(f"{store.uri}/{table}"):
+        blocks = newest.to_pyarrow_dataset().to_batches(
+            batch_size=BLOCK_CALLS, batch_readahead=1, fragment_readahead=1
+        )
+        for block in blocks:
+            yield from block.to_pylist()
 
 
 def _each(
@@ -100,13 +126,6 @@ def _files(folder: Path) -> Iterator[Fault]:
             if (folder / (name + ending)).exists():
                 detail = "a purge was killed: give its command again, or run"
                 yield Fault(name, UNFINISHED_PURGE, name + ending, detail)
-
-
-def _duplicates(table: str, rows: list[dict[str, Any]], names: tuple[str, ...]) -> Iterator[Fault]:
-    counts = Counter(tuple(row[name] for name in names) for row in rows)
-    for key, count in counts.items():
-        if count > 1:
-            yield Fault(table, "duplicate", str(key[0]), f"{count} rows of one identity")
 
 
 def _facts(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -146,16 +165,7 @@ def _assessment(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "score-disagrees", f"{row['points']} of {potential} is not {percent} %"
 
 
-def _orphans(rows: Mapping[str, list[dict[str, Any]]]) -> Iterator[Fault]:
-    keys = {row["key"] for row in rows["recordings"]}
-    for table in ("assessments", "reviews"):
-        for row in rows[table]:
-            if row["key"] not in keys:
-                yield Fault(table, "orphan", row["key"], "no recording has this key")
-
-
-def _unjudged(store: Store, assessments: list[dict[str, Any]]) -> Iterator[Fault]:
-    judged = {row["key"] for row in assessments}
+def _unjudged(store: Store, judged: Set[str]) -> Iterator[Fault]:
     for row in store.current(["key", "status"]).to_pylist():
         if row["status"] in ("scored", "damaged") and row["key"] not in judged:
             yield Fault("recordings", UNJUDGED, row["key"], f"{row['status']}, but never judged")

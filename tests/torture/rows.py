@@ -260,7 +260,12 @@ ROWS = (
             "tests/test_run.py",
         ),
     ),
-    Row("signals", "SIGINT, SIGTERM; hangs; set-up deaths", 1, _tests(WORKERS)),
+    Row(
+        "signals",
+        "SIGINT, SIGTERM; hangs; set-up deaths",
+        1,
+        _tests(WORKERS, marker="slow or not slow"),
+    ),
     Row(
         "damage",
         "320 files damaged by the test, 200 clean ones",
