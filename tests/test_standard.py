@@ -58,6 +58,17 @@ def test_every_example_in_the_standard_behaves():
     assert len(results) > 1000
 
 
+def test_every_rule_has_examples_of_both_sides_in_each_of_its_languages():
+    lacking = []
+    for rule in standard().call_rules:
+        for lang in rule.languages or standard().form.languages:
+            answers = {d.expect.outcome for d in rule.examples.dialogues if d.lang == lang}
+            hits, misses = rule.examples.hit.of(lang), rule.examples.miss.of(lang)
+            if not (hits and misses) and not {"met", "violated"} <= answers:
+                lacking.append((rule.id, lang))
+    assert lacking == []
+
+
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_every_forbidden_rule_has_two_sentences_that_hit_and_two_that_miss(lang):
     short = [
