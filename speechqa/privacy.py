@@ -28,6 +28,9 @@ CODE_WITHIN_MS = 20_000
 CODE_AFTER_MS = 2000
 """Or when who spoke them names a code at most this long after: "seven two nine is the code"."""
 
+WITHIN_A_WORD_DIGITS = 8
+"""A word that holds letters too counts as a number from this many digits on."""
+
 FILLERS_BETWEEN = 4
 PAUSE_MS = 15_000
 """What may lie between two digits of one number: so many other words, and so long a pause."""
@@ -161,6 +164,8 @@ def _digits(text: str) -> int | None:
     --------
     >>> _digits("4111"), _digits("four"), _digits("fifteen"), _digits("四五"), _digits("four5x")
     (4, 1, 2, 2, None)
+    >>> _digits("card:4533123456789012")
+    16
     """
     if not text:
         return None
@@ -173,7 +178,8 @@ def _digits(text: str) -> int | None:
         return len(bare)
     if bare and all(char in _ONES and not char.isascii() for char in bare):
         return len(bare)
-    return None
+    among = sum(char.isdigit() for char in bare)
+    return among if among >= WITHIN_A_WORD_DIGITS else None
 
 
 def _is_of(word: Word, party: str) -> bool:

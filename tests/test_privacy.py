@@ -34,6 +34,7 @@ def texts(words):
         "double-four three-three one–two three four five six seven eight".split(),
         ["“4533", "1234”", "(5678", "9012…"],
         ["4533–1234–5678", "9012."],
+        ["number:4533123456789012"],
     ],
 )
 def test_a_card_number_is_masked_however_it_is_spoken(card):

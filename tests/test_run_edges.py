@@ -3,6 +3,8 @@
 import errno
 import math
 import os
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +17,7 @@ from speechqa.batch.journal import Journal
 from speechqa.batch.lock import hold
 from speechqa.errors import InputMissing, StoreError
 from speechqa.store import open_store
+from speechqa.store.check import check
 from tests.nights import cut, run_night
 from tests.torture.inline import Inline
 
@@ -114,6 +117,19 @@ def test_a_kill_costs_at_most_one_commit_of_work(inline, calls, tmp_path, monkey
     assert len(lost) > 6
     assert max(lost) > 0
     assert max(lost) < 4 + 2  # settings of these tests: 4 calls a commit, 2 of them at once
+
+
+def test_an_account_that_does_not_add_up_fails_the_run(inline, inbox, tmp_path, monkeypatch):
+    real = run_module.account
+
+    def loses_one(*given, **named):
+        made = real(*given, **named)
+        return replace(made, counts=Counter(scored=made.counts["scored"] - 1))
+
+    monkeypatch.setattr(run_module, "account", loses_one)
+    with pytest.raises(StoreError, match="does not add up: 2 found = 1 scored"):
+        run_night([inbox], tmp_path / "store", **FAST)
+    assert {fault.kind for fault in check(open_store(str(tmp_path / "store")))} == {"bad-account"}
 
 
 def test_a_file_too_large_is_refused_before_a_byte_of_it_is_read(
