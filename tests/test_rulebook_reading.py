@@ -117,7 +117,7 @@ def test_a_rulebook_with_a_mistake_is_refused_before_any_recording_is_looked_for
     store = tmp_path / "store"
     arguments = [str(tmp_path / "no-such.wav"), "--rulebook", str(bad), "--store", str(store)]
     assert main(["run", *arguments]) == 4
-    assert "bad.yaml:78:11: unknown kind 'eech'; did you mean each" in capfd.readouterr().err
+    assert "bad.yaml:80:11: unknown kind 'eech'; did you mean each" in capfd.readouterr().err
     assert not store.exists()
     assert main(["run", arguments[0], "--rulebook", "starter", "--store", str(store)]) == 5
 
