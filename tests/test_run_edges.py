@@ -16,7 +16,7 @@ from speechqa.batch import local
 from speechqa.batch.journal import Journal
 from speechqa.batch.lock import hold
 from speechqa.errors import InputMissing, StoreError
-from speechqa.store import open_store
+from speechqa.store import open_store, tables
 from speechqa.store.check import check
 from tests.nights import cut, run_night
 from tests.torture.inline import Inline
@@ -117,6 +117,47 @@ def test_a_kill_costs_at_most_one_commit_of_work(inline, calls, tmp_path, monkey
     assert len(lost) > 6
     assert max(lost) > 0
     assert max(lost) < 4 + 2  # settings of these tests: 4 calls a commit, 2 of them at once
+
+
+def test_a_file_of_another_age_stops_no_night(inline, inbox, tmp_path):
+    """64 bits of ns end in the year 2262; some file systems go on."""
+    os.utime(inbox / "a.wav", ns=(0, 13_569_465_600 * 10**9))
+    os.utime(inbox / "b.wav", ns=(0, -2_051_222_400 * 10**9))
+    report = run_night([inbox], tmp_path / "store", **FAST)
+    assert report.equation == "2 found = 2 scored"
+    assert run_night([inbox], tmp_path / "store", **FAST).known == 2
+
+
+def test_halves_of_letters_in_metadata_stop_no_night(inline, inbox, tmp_path):
+    odd = b"x_GUID_\xff1_AGENT_Zo\xeb_QUEUE_\xfe_DT_2025-03-01T09-00-00.wav"
+    os.rename(inbox / "a.wav", os.fsencode(inbox) + b"/" + odd)
+    (inbox / "b.json").write_text(r'{"agent_id": "\ud83d", "queue": "q\udc00", "\ud800": "\ud800"}')
+    report = run_night([inbox], tmp_path / "store", **FAST)
+    assert report.equation == "2 found = 2 scored"
+    told = {(c.agent_id, c.queue) for c in open_store(str(tmp_path / "store")).calls()}
+    assert told == {(r"Zo\xeb", r"\xfe"), (r"\ud83d", r"q\udc00")}
+    again = run_night([inbox], tmp_path / "store", **FAST)
+    assert (again.known, again.audio_s) == (2, 0)
+
+
+def test_a_call_whose_result_no_table_takes_is_quarantined_and_the_others_are_stored(
+    inline, inbox, tmp_path, monkeypatch
+):
+    real = tables.recordings_table
+
+    def refuses(calls, **given):
+        if any(call.path.endswith("a.wav") and call.status == "scored" for call in calls):
+            raise OverflowError("4533 1234")
+        return real(calls, **given)
+
+    monkeypatch.setattr(tables, "recordings_table", refuses)
+    report = run_night([inbox], tmp_path / "store", **FAST)
+    assert report.equation == "2 found = 1 scored + 1 quarantined"
+    ((_, code, reason),) = report.troubled.values()
+    assert code == "unstorable"
+    assert "OverflowError at" in reason
+    assert "4533" not in reason
+    assert check(open_store(str(tmp_path / "store"))) == []
 
 
 def test_an_account_that_does_not_add_up_fails_the_run(inline, inbox, tmp_path, monkeypatch):

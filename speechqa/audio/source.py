@@ -48,7 +48,7 @@ class Source:
             raise CallError("not-a-file", f"not a recording: it is {kind}")
         self.file: io.BufferedReader = os.fdopen(descriptor, "rb")
         self.size_bytes = status.st_size
-        self.mtime_ns = status.st_mtime_ns
+        self.mtime_ns = mtime_ns_of(status)
 
     def __enter__(self) -> Self:
         """Return the source itself."""
@@ -94,7 +94,7 @@ class Source:
     def check_unchanged(self) -> None:
         """Raise when the file changed since it was opened."""
         now = os.fstat(self.file.fileno())
-        if (now.st_size, now.st_mtime_ns) != (self.size_bytes, self.mtime_ns):
+        if (now.st_size, mtime_ns_of(now)) != (self.size_bytes, self.mtime_ns):
             raise changed(f"{self.size_bytes} bytes at first, now {now.st_size}")
 
 
@@ -152,6 +152,11 @@ def identify(path: PathLike) -> Identity:
     """Return the identity of a file without decoding it."""
     with Source(path) as source:
         return source.identity()
+
+
+def mtime_ns_of(status: os.stat_result) -> int:
+    """Return when a file was changed (ns), as 64 bits hold it: they end in the year 2262."""
+    return max(-(1 << 63), min(status.st_mtime_ns, (1 << 63) - 1))
 
 
 def refuse_too_large(size_bytes: int, limits: AudioSettings) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from speechqa.batch.joining import join, ray_data
 from speechqa.batch.journal import Journal
-from speechqa.batch.judge import store_and_judge
+from speechqa.batch.judge import store_or_quarantine
 from speechqa.batch.local import GROUP_CALLS, LocalExecutor
 from speechqa.batch.work import CallTask
 from speechqa.errors import SettingsError, SpeechqaError, StoreError
@@ -87,22 +87,20 @@ class NightActor:
 
     def _process(self, calls: Sequence[CallTask]) -> list[CallFacts]:
         """Process and commit calls; a group is recognised while the one before is committed."""
-        done: list[CallFacts] = []
         pending: list[CallFacts] = []
-        commits: list[Future[None]] = []
+        commits: list[Future[list[CallFacts]]] = []
         for rows in self._executor.process(calls, total=len(calls)):
             pending.extend(replace(row, run_id=self._job.run_id) for row in rows)
             if len(pending) >= self._job.settings.store.commit_calls:
                 commits.append(self._committer.submit(self._commit, pending))
-                done, pending = done + pending, []
+                pending = []
         commits.append(self._committer.submit(self._commit, pending))
-        for commit in commits:
-            commit.result()
-        return done + pending
+        return [row for commit in commits for row in commit.result()]
 
-    def _commit(self, rows: Sequence[CallFacts]) -> None:
-        if rows:
-            store_and_judge(self._store, rows, self._book, self._job.settings)
+    def _commit(self, rows: Sequence[CallFacts]) -> list[CallFacts]:
+        if not rows:
+            return []
+        return store_or_quarantine(self._store, rows, self._book, self._job.settings)
 
     @cached_property
     def _book(self) -> Rulebook:

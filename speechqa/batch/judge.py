@@ -6,11 +6,12 @@ Calls that were stored before are judged by `speechqa.batch.rejudge`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from speechqa.batch.blame import alone_on_error
+from speechqa.batch.blame import alone_on_error, where
 from speechqa.batch.rejudge import judge_missing as judge_missing
-from speechqa.pipeline import Assessment, CallFacts
+from speechqa.errors import CallError, SpeechqaError
+from speechqa.pipeline import Assessment, CallFacts, Source, failed
 from speechqa.pipeline.assess import assess
 from speechqa.pipeline.textless import assessment_without_text, without_text
 from speechqa.rulebook import Rulebook
@@ -53,3 +54,36 @@ def store_and_judge(
         store.commit_assessments(assessments_table(made))
         store.commit_calls([without_text(call) for call in calls])
     return judged
+
+
+def store_or_quarantine(
+    store: Store, calls: Sequence[CallFacts], book: Rulebook, settings: Settings
+) -> list[CallFacts]:
+    """Store and judge calls; return them as stored: one that no table takes is quarantined.
+
+    Raises
+    ------
+    StoreError
+        The disk did not take them.
+    """
+    try:
+        store_and_judge(store, calls, book, settings)
+    except (SpeechqaError, MemoryError):
+        raise
+    except Exception as error:  # a value that nobody foresaw costs its call, never the night
+        if len(calls) > 1:
+            return [
+                row for one in calls for row in store_or_quarantine(store, [one], book, settings)
+            ]
+        odd = calls[0]
+        source = Source(odd.path, odd.size_bytes, 0, odd.audio_sha256)
+        why = CallError(
+            "unstorable",
+            f"its result could not be stored ({where(error)})",
+            status="quarantined",
+            hint="please report it: this is a fault of speechqa",
+        )
+        row = replace(failed(source, why, config=odd.config), run_id=odd.run_id)
+        store_and_judge(store, [row], book, settings)
+        return [row]
+    return list(calls)

@@ -142,11 +142,12 @@ def plan(
         except (OSError, ValueError) as error:
             result.gone.append((Source(path, 0, 0), audio.cannot_open(error)))
             continue
-        row = by_file.get((text_of_path(path), stat.st_size, stat.st_mtime_ns))
+        source = Source(path, stat.st_size, audio.mtime_ns_of(stat))
+        row = by_file.get((text_of_path(path), source.size_bytes, source.mtime_ns))
         if row is not None:
             result.known[path] = row
         else:
-            result.fresh.append(Source(path, stat.st_size, stat.st_mtime_ns))
+            result.fresh.append(source)
     return result
 
 

@@ -20,7 +20,7 @@ from speechqa.audio import refuse_too_large
 from speechqa.batch.account import RunReport, write_report
 from speechqa.batch.cluster import ClusterExecutor, ClusterJob
 from speechqa.batch.journal import Journal
-from speechqa.batch.judge import judge_missing, store_and_judge
+from speechqa.batch.judge import judge_missing, store_or_quarantine
 from speechqa.batch.local import LocalExecutor
 from speechqa.batch.lock import hold
 from speechqa.batch.log import log, log_call, logging_to
@@ -181,7 +181,8 @@ class Run:
 
         def commit() -> None:
             nonlocal last_commit
-            self._commit(pending, journal)
+            stored = self._commit(pending, journal)
+            outcome.update({row.path: row for row in stored})
             pending.clear()
             last_commit = time.monotonic()
 
@@ -266,13 +267,14 @@ class Run:
     def _bare(self, source: Source) -> CallTask:
         return CallTask(source, CallMetadata(call_id=os.path.basename(source.path)))
 
-    def _commit(self, rows: list[CallFacts], journal: Journal) -> None:
+    def _commit(self, rows: list[CallFacts], journal: Journal) -> list[CallFacts]:
         if not rows:
-            return
-        store_and_judge(self.store, rows, self.rulebook, self.settings)
-        journal.finished([row.path for row in rows])
-        for row in rows:
+            return []
+        stored = store_or_quarantine(self.store, rows, self.rulebook, self.settings)
+        journal.finished([row.path for row in stored])
+        for row in stored:
             log_call(self.run_id, row)
+        return stored
 
     def _commit_aliases(self) -> None:
         """Show the same bytes under all their names, scored once."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 Origin = Literal["csv", "json", "name", "path"]
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 FIELDS = (
     "call_id",
@@ -99,3 +102,19 @@ def field_name(name: str) -> str:
     """
     plain = name.strip().lower().replace(" ", "_").replace("-", "_")
     return ALIASES.get(plain, plain)
+
+
+def storable(text: str) -> str:
+    r"""Return `text` as every table takes it: halves of letters are written out.
+
+    They come from names that are no UTF-8, and from escapes in JSON.
+
+    >>> storable("Zo\udceb"), storable("\ud83d!"), storable("Zoë")
+    ('Zo\\xeb', '\\ud83d!', 'Zoë')
+    """
+    return _HALF.sub(_written_out, text)
+
+
+def _written_out(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"

@@ -18,7 +18,7 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from speechqa.errors import CallError, UsageError
-from speechqa.metadata.call import ALIASES, FIELDS, CallMetadata, Origin, field_name
+from speechqa.metadata.call import ALIASES, FIELDS, CallMetadata, Origin, field_name, storable
 from speechqa.metadata.dates import parse_started_at
 from speechqa.metadata.table import MetadataTable
 
@@ -111,14 +111,14 @@ class MetadataReader:
         self, found: Mapping[str, tuple[Any, str]], sources: Mapping[str, Origin]
     ) -> CallMetadata:
         def text(key: str) -> str | None:
-            return str(found[key][0]) if key in found else None
+            return storable(str(found[key][0])) if key in found else None
 
         started: datetime | None = None
         if "started_at" in found:
             value, where = found["started_at"]
             started = parse_started_at(str(value), where=where, zone=self._zone)
         return CallMetadata(
-            call_id=str(found["call_id"][0]),
+            call_id=storable(str(found["call_id"][0])),
             agent_id=text("agent_id"),
             started_at=started,
             queue=text("queue"),
@@ -126,8 +126,12 @@ class MetadataReader:
             caller=text("caller"),
             answered_ms=_whole(*found["answered_ms"]) if "answered_ms" in found else None,
             holds=_spans(*found["holds"]) if "holds" in found else (),
-            columns={key: str(value) for key, (value, _) in found.items() if key not in FIELDS},
-            sources=dict(sources),
+            columns={
+                storable(key): storable(str(value))
+                for key, (value, _) in found.items()
+                if key not in FIELDS
+            },
+            sources={storable(key): origin for key, origin in sources.items()},
         )
 
 
