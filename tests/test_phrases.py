@@ -141,6 +141,35 @@ def test_digits_are_matched_as_they_are_spoken():
     assert quotes(said("请 拨 10086"), "zh", regex=(r"拨\d{5}",)) == ["拨 10086"]
 
 
+@pytest.mark.parametrize(
+    ("lang", "phrase", "text", "found"),
+    [
+        (
+            "en",
+            "within {duration}",
+            "we answer within three working days",
+            "within three working days",
+        ),
+        ("en", "within {duration}", "we answer within 48 hours", "within 48 hours"),
+        ("en", "within {duration}", "we answer within reason", None),
+        ("en", "costs {money}", "it costs twenty five pounds a month", "costs twenty five pounds"),
+        ("en", "costs {money}", "it costs 30 euros", "costs 30 euros"),
+        ("en", "costs {money}", "it costs a lot of pounds", None),
+        ("en", "call you {day}", "I will call you tomorrow morning", "call you tomorrow morning"),
+        ("en", "call you {day}", "I will call you the 3rd of May", None),
+        ("en", "{number} items", "you have one hundred and two items", "one hundred and two items"),
+        ("zh", "{duration}内", "我们 五个工作日内 回复", "五个工作日内"),
+        ("zh", "{duration}内", "我们 48小时内 回复", "48小时内"),
+        ("zh", "每月{money}", "每月三十九元", "每月三十九元"),
+        ("zh", "{day}给您回电", "下周三给您回电", "下周三给您回电"),
+        ("zh", "{day}给您回电", "尽快给您回电", None),
+    ],
+)
+def test_entities_are_found_as_people_say_them(lang, phrase, text, found):
+    words = said(text)
+    assert quotes(words, lang=lang, phrases=(phrase,)) == ([] if found is None else [found])
+
+
 def test_traditional_characters_and_punctuation_do_not_matter():
     assert quotes(said("請 您 稍 等，"), "zh", phrases=("请您稍等",)) == ["請您稍等，"]
 

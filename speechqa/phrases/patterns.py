@@ -19,6 +19,7 @@ from typing import Any
 
 import re2
 
+from speechqa.phrases.entities import ENTITIES, entity_source
 from speechqa.phrases.normalise import DIGIT_PATTERN, is_cjk, tokens, uses_spaces
 
 Slots = Mapping[str, Sequence[str]]
@@ -40,7 +41,6 @@ _UNANCHORED = re2._Anchor.UNANCHORED
 _NO_MATCH = (-1, -1)
 _LOOK_AROUND = re.compile(r"\(\?<?[=!]")
 _BACK_REFERENCE = re.compile(r"\\[1-9]|\(\?P=")
-_BUILT_IN = ("digit",)
 
 
 class PatternError(ValueError):
@@ -104,10 +104,11 @@ def _literal(token: str) -> str:
 
 
 def _slot_source(name: str, lang: str, slots: Slots) -> str:
-    if name == "digit":
-        return DIGIT_PATTERN["zh" if lang == "zh" else "en"]
     if name not in slots:
-        raise PatternError(f"unknown slot {{{name}}}{nearest(name, [*slots, *_BUILT_IN])}")
+        entity = entity_source(name, lang)
+        if entity is None:
+            raise PatternError(f"unknown slot {{{name}}}{nearest(name, [*slots, *ENTITIES])}")
+        return entity
     return "(?:" + "|".join(_phrase_body(value, lang, {}) for value in slots[name]) + ")"
 
 

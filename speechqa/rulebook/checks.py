@@ -9,6 +9,7 @@ from typing import Any
 
 from speechqa.phrases import Lexicon, PatternError, nearest
 from speechqa.phrases.dead import dead_literal
+from speechqa.phrases.entities import ENTITIES
 from speechqa.phrases.patterns import phrase_source, regex_source
 from speechqa.phrases.sounds import sound_of
 from speechqa.rulebook import finders, rules
@@ -234,6 +235,11 @@ def _forms(
                         raise PatternError(why)
                 else:
                     phrase_source(text, lang, slots)
+                named = [name for name in ENTITIES if f"{{{name}}}" in text and name not in slots]
+                if named and field in {"similar", "sounds_like"}:
+                    raise PatternError(f"{{{named[0]}}} stands in phrases and regexes only")
+                if field == "phrases" and "、" in text:
+                    raise PatternError("'、' does not part the entries of a list; write ', '")
                 if field == "sounds_like":
                     for parts in lexicon._expand(text):
                         if sound_of(parts) is None:

@@ -109,7 +109,7 @@ def _rules(made: Salvaged, data: Mapping[str, Any], broken: set[Path_]) -> None:
             }
             | _section(given, data)
             | (bounds | of if kind == "limit" else {})
-            | {name: given[name] for name, form in _TEXTS.items() if _fits(form, given.get(name))}
+            | _texts(given)
         )
         made.pieces["rules", at, figure] = [path for path, _ in found] or [("rules", at)]
     made.data["rules"] = rules
@@ -151,6 +151,16 @@ def _top(made: Salvaged, data: Mapping[str, Any], broken: set[Path_]) -> None:
         given = data.get("languages")
         known = [lang for lang in given if lang in LANGUAGES] if isinstance(given, list) else []
         made.data["languages"] = known or list(LANGUAGES)
+
+
+def _texts(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a broken rule's texts; of broken examples the sentences that are well formed."""
+    made = {name: given[name] for name, form in _TEXTS.items() if _fits(form, given.get(name))}
+    examples = given.get("examples")
+    if "examples" not in made and isinstance(examples, dict):
+        sides = {side: examples.get(side) for side in ("hit", "miss")}
+        made["examples"] = {side: texts for side, texts in sides.items() if _fits(Texts, texts)}
+    return made
 
 
 def _section(rule: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, str]:
