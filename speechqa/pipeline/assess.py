@@ -19,7 +19,7 @@ from speechqa.rulebook import CallView, Rulebook, RuleResult
 from speechqa.settings import TimingSettings
 from speechqa.timing import MEASURES, BatchMeasures
 
-ASSESSMENT_VERSION = 1
+ASSESSMENT_VERSION = 2
 """Raised when the same facts and rulebook would be judged otherwise than before."""
 
 
