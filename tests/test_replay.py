@@ -211,7 +211,7 @@ def test_a_random_change_replayed_is_everything_judged_again(seed, judged, calls
             {"target": 1, "limit": 10},
             "dead-air-mid-call: other points",
         ),
-        ("greet-hello-first", "weight", 9, "other weights"),
+        ("greet-hello-first", "weight", 9, "other rules or weights"),
     ],
 )
 def test_a_change_of_points_alone_says_why(rule, key, value, reason, judged, calls, standard):

@@ -82,11 +82,7 @@ def _print(found: Differences) -> None:
         answers = ", ".join(f"{a} → {b} ({n})" for (a, b), n in changes.items())
         rules.add_row(rule, str(sum(changes.values())), answers)
     console.print(rules)
-    if found.weights:
-        weights = Table("rule", "weight before", "weight after", title="Why: other weights")
-        for rule, pair in found.weights.items():
-            weights.add_row(rule, *("-" if value is None else f"{value:g}" for value in pair))
-        console.print(weights)
+    _print_weights(console, found)
     agents = Table("agent", "calls changed", "score before", "score after", title="Agents")
     for row in found.agents:
         agents.add_row(row["agent"], str(row["changed"]), _p(row["before"]), _p(row["after"]))
@@ -100,11 +96,26 @@ def _print(found: Differences) -> None:
         console.print(f"{len(found.calls) - 50} more calls: use --json for all")
 
 
+def _print_weights(console: Any, found: Differences) -> None:
+    from rich.table import Table
+
+    came = sum(before is None for before, _ in found.weights.values())
+    went = sum(after is None for _, after in found.weights.values())
+    if came or went:
+        console.print(f"rules that count: {came} came, {went} went")
+    weights = Table("rule", "weight before", "weight after", title="Why: other weights")
+    for rule, (before, after) in found.weights.items():
+        if before is not None and after is not None:
+            weights.add_row(rule, f"{before:g}", f"{after:g}")
+    if weights.row_count:
+        console.print(weights)
+
+
 def _because(row: dict[str, Any]) -> str:
     """Return why a call changes: answers, else points in part, else weights alone."""
     parts = [f"{rule}: {a} → {b}" for rule, (a, b) in row["rules"].items()]
     parts += [f"{rule}: other points" for rule in row["graded"]]
-    return ", ".join(parts) or "other weights"
+    return ", ".join(parts) or "other rules or weights"
 
 
 def _p(value: Any) -> str:
