@@ -18,6 +18,7 @@ from tests.torture.crashes import (
 )
 from tests.torture.disks import CannotHere, fill_up, remount, run_on, same, small_disk
 from tests.torture.failing import built, every_write
+from tests.torture.forgetting import scattered, upkeep_killed
 
 HANGS_S = 3600
 """Only what hangs takes so long: how fast a busy machine is decides nothing here."""
@@ -60,6 +61,13 @@ def test_order_and_workers_change_no_byte_of_the_export(compared):
     for number, workers in enumerate((1, 2, 4)):
         shuffled(compared, number, workers=workers)
     assert compared.wrong == []
+
+
+@pytest.mark.timeout(HANGS_S)
+def test_a_kill_while_compacting_or_copying_costs_nothing(tmp_path):
+    folder = scattered(tmp_path)
+    killed = [upkeep_killed(folder, tmp_path, number) for number in range(2)]
+    assert killed == [("compacting", ()), ("a backup", ())]
 
 
 @pytest.mark.timeout(HANGS_S)

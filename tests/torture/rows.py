@@ -160,6 +160,13 @@ def _purges(base: Path, first: int, _: int) -> Iterator[Piece]:
             yield Piece(number, "completed by the same purge", wrong)
 
 
+def _upkeep(base: Path, first: int, end: int) -> Iterator[Piece]:
+    folder = forgetting.scattered(base)
+    for number in range(first, end):
+        what, wrong = forgetting.upkeep_killed(folder, base, number)
+        yield Piece(number + 1, f"{what} killed", wrong)
+
+
 def _orders(base: Path, first: int, end: int) -> Iterator[Piece]:
     compared = crashes.Compared(base)
     for number in range(first, end):
@@ -242,6 +249,7 @@ ROWS = (
         _full,
     ),
     Row("purges", "kill -9 at every durable step of a purge, each once", None, _purges),
+    Row("upkeep", "kill -9 at random of compacting and backups", 100, _upkeep),
     Row("orders", "3 shuffled runs x 1, 2, 4 workers", 9, _orders),
     Row("poison", "recordings, 8 of them poison, two runs and a retry", 200, _poison),
     Row("locks", "lock left by a killed process", 100, _locks),
