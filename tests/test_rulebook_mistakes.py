@@ -91,6 +91,13 @@ MISTAKES = [
         0,
         "unknown key 'rulebok'; did you mean rulebook",
     ),
+    (
+        "name",
+        "rulebook: seeded",
+        "rulebook: our rules",
+        0,
+        "'our rules' cannot be a rulebook's name",
+    ),
     ("no name", "rulebook: seeded\n", "", 0, "'rulebook' is missing"),
     ("version", 'version: "1"', "version: [1]", 0, "valid string"),
     ("unquoted version", 'version: "1"', "version: 1.0", 0, 'in quotes: "1.0"'),
@@ -441,16 +448,18 @@ def test_all_mistakes_come_at_once_and_in_order(tmp_path):
 
 
 UNREADABLE = {"tab", "open list", "yaml tag", "no rules", "duplicate key", "wide colon"} | {
-    "percent of a team"
+    "percent of a team",
+    "bare ms",
 }
-"""Mistakes of YAML itself, after which nothing else can be told, or of a whole part or rule."""
+"""Mistakes of YAML itself, after which nothing else can be told, or of a whole part or rule, and
+those that another mistake may turn into none."""
 
 
 def apart(case, other):
-    """Say whether two mistakes can be seeded together: neither touches what the other does."""
+    """Say whether two mistakes can be seeded together: they lie on different lines."""
     spans = [(GOOD.index(old), GOOD.index(old) + len(old)) for _, old, *_ in (case, other)]
-    (a, b), (c, d) = spans
-    return b <= c or d <= a
+    (a, b), (c, d) = [(GOOD[:i].count("\n"), GOOD[: j - 1].count("\n")) for i, j in spans]
+    return b < c or d < a
 
 
 def pairs():

@@ -61,7 +61,7 @@ class Form(Strict):
 class RulebookForm(Strict):
     """A rulebook file."""
 
-    rulebook: str = Field(pattern=r"^\w[\w.-]*$", description="Name.")
+    rulebook: str = Field(pattern=r"^[^\s/]+$", description="Name.")
     version: str
     about: str = ""
     languages: tuple[str, ...] = Field(min_length=1)

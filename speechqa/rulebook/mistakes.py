@@ -45,7 +45,7 @@ _MODELS: dict[str, tuple[Any, ...]] = {
 
 _NAMES = {
     "id": "an id: small letters, digits and hyphens, e.g. no-blame",
-    "rulebook": "a rulebook's name: letters, digits, dots, hyphens, no spaces",
+    "rulebook": "a rulebook's name: it has no spaces and no slashes",
 }
 _BY_LANGUAGE = ("hit", "miss", "better")
 

@@ -7,7 +7,6 @@ are read beside the file that names them. A rulebook with one mistake judges not
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,8 @@ from speechqa.rulebook import kept
 from speechqa.rulebook.book import Rulebook, RulebookForm
 from speechqa.rulebook.checks import Known, check_form
 from speechqa.rulebook.mistakes import data_path, explain
-from speechqa.rulebook.rules import KINDS
 from speechqa.rulebook.salvage import salvage
+from speechqa.rulebook.second_look import beside_broken_extras, under_meant_kinds
 from speechqa.rulebook.yaml_text import Document, Mistake, Path_, read_yaml
 from speechqa.settings import RulebookSettings
 
@@ -218,8 +217,8 @@ class _Reader:
         try:
             form = RulebookForm.model_validate(self.data)
         except ValidationError as error:
-            items = [*error.errors(), *_under_meant_kinds(self.data)]
-            items += _beside_broken_extras(self.data, items)
+            items = [*error.errors(), *under_meant_kinds(self.data)]
+            items += beside_broken_extras(self.data, items)
             for item in items:
                 if not (item["type"] == "too_short" and self.data.get(str(item["loc"][-1]))):
                     self._note(*explain(item, self.data))
@@ -238,63 +237,3 @@ class _Reader:
             return
         for path, message in check_form(form, Known.of_data(self.data)):
             self._note(data_path(left.written_at(path), self.data), False, message)
-
-
-def _under_meant_kinds(data: dict[str, Any]) -> list[Any]:
-    """Return the mistakes in rules of a misspelt kind, read as the nearest kind.
-
-    Without a kind nothing else in a rule can be told to be wrong.
-    """
-    rows = data.get("rules")
-    if not isinstance(rows, list):
-        return []
-    meant = {}
-    for at, row in enumerate(rows):
-        kind = row.get("kind") if isinstance(row, dict) else None
-        near = get_close_matches(str(kind), list(KINDS), n=1, cutoff=0.5)
-        if kind not in KINDS and near:
-            meant[at] = row | {"kind": near[0]}
-    if not meant:
-        return []
-    changed = [meant.get(at, row) for at, row in enumerate(rows)]
-    try:
-        RulebookForm.model_validate(data | {"rules": changed})
-    except ValidationError as error:
-        return [one for one in error.errors() if one["loc"][:2] in {("rules", at) for at in meant}]
-    return []
-
-
-_STAND_INS = {"id": "stand-in", "section": "stand-in"}
-_EXTRAS = frozenset(
-    "title better note source examples languages when where weight party needs_grade "
-    "least_confidence report_only".split()
-) | frozenset(_STAND_INS)
-"""Keys of a rule on which nothing else in it depends."""
-
-
-def _beside_broken_extras(data: dict[str, Any], items: Sequence[Any]) -> list[Any]:
-    """Return what is wrong with rules as a whole, where only such keys hid it that can be left out.
-
-    How a rule's keys agree is looked at only once each is well formed.
-    """
-    broken: dict[int, set[Any]] = {}
-    for item in items:
-        if len(item["loc"]) > 2 and item["loc"][0] == "rules":
-            broken.setdefault(item["loc"][1], set()).update(item["loc"][3:4] or [None])
-    rows = {at: data["rules"][at] for at, keys in broken.items() if keys <= _EXTRAS}
-    if not rows:
-        return []
-    changed = [
-        {key: value for key, value in row.items() if key not in broken[at]}
-        | {key: text for key, text in _STAND_INS.items() if key in broken[at]}
-        if at in rows
-        else row
-        for at, row in enumerate(data["rules"])
-    ]
-    try:
-        RulebookForm.model_validate(data | {"rules": changed})
-    except ValidationError as error:
-        return [
-            one for one in error.errors() if one["loc"][:1] == ("rules",) and one["loc"][1] in rows
-        ]
-    return []
