@@ -146,6 +146,16 @@ def test_new_writes_a_rulebook_that_checks_and_whose_examples_pass(tmp_path):
     assert run("new", file).exit_code != 0
 
 
+def test_rules_without_an_example_are_named(ours):
+    text = ours.read_text("utf-8")
+    cut = text.index("    examples:", text.index("- id: interruptions"))
+    ours.write_text(text[:cut] + text[text.index("\n  # Several things") :], encoding="utf-8")
+    done = run("test", ours)
+    assert done.exit_code == 0
+    assert done.stderr.splitlines()[-1] == "without an example: interruptions"
+    assert "without" not in run("test", ours, "--rule", "greeting").stderr
+
+
 def test_a_failing_example_is_named_and_ends_with_4(ours):
     text = ours.read_text("utf-8").replace("Talk or I'll hang up", "Talk or I'll wait")
     ours.write_text(text, encoding="utf-8")

@@ -16,25 +16,37 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
 from speechqa.errors import SpeechqaError, UsageError
-from speechqa.intervals import IntervalArray, as_spans, bridge, drop_short, normalise
+from speechqa.render.utterance import (
+    RATE_HZ,
+    FloatArray,
+    Phone,
+    SaidWord,
+    Utterance,
+    talkspurts,
+)
 
-FloatArray = NDArray[np.float32]
-
-RATE_HZ = 16000
-BRIDGE_MS = 200
-"""Pauses of one party shorter than this belong to the talkspurt (measures: talkspurts)."""
-ISLAND_MS = 100
-"""Talkspurts shorter than this are dropped (measures: talkspurts)."""
+__all__ = [
+    "RATE_HZ",
+    "FloatArray",
+    "Phone",
+    "SaidWord",
+    "Speaker",
+    "Utterance",
+    "installed",
+    "language_of",
+    "say",
+    "talkspurts",
+    "written_words",
+]
 
 INSTALL_HINT = "install it: apt-get install espeak-ng flite (only rendering needs it)"
 
@@ -46,70 +58,6 @@ DEFAULT_RATE = {"en": 160, "zh": 210}
 
 _TOKEN = re.compile(r"[㐀-䶿一-鿿]|[^\s㐀-䶿一-鿿]+")
 _OUTER = re.compile(r"^\W+|\W+$")
-
-
-class SaidWord(NamedTuple):
-    """One word, or one Chinese character, of an utterance; times in ms from its first sample."""
-
-    text: str
-    start_ms: int
-    end_ms: int
-
-
-class Phone(NamedTuple):
-    """One phone of an utterance, named as the synthesiser names it."""
-
-    name: str
-    start_ms: int
-    end_ms: int
-
-
-@dataclass(frozen=True, eq=False)
-class Utterance:
-    """What a voice said.
-
-    Parameters
-    ----------
-    text, voice
-        As asked for.
-    samples
-        Shape (n,), float32 at 16 kHz; RMS over the phones is the level asked for.
-    words
-        Written words without outer punctuation; in Chinese one per character.
-    phones
-        Without the silences between them.
-    made_with
-        Synthesiser and version; samples are the same only for the same one.
-    """
-
-    text: str
-    voice: str
-    samples: FloatArray
-    words: tuple[SaidWord, ...]
-    phones: tuple[Phone, ...]
-    made_with: str
-
-    @property
-    def duration_ms(self) -> int:
-        """Length of the samples, silence at both ends included."""
-        return round(1000 * len(self.samples) / RATE_HZ)
-
-    @property
-    def speech(self) -> IntervalArray:
-        """Talkspurts, shape (n, 2), ms: phones, with pauses shorter than 200 ms bridged."""
-        return talkspurts(as_spans([(p.start_ms, p.end_ms) for p in self.phones]))
-
-
-def talkspurts(spans: IntervalArray) -> IntervalArray:
-    """Return phones as talkspurts: bridge pauses < 200 ms, then drop islands < 100 ms.
-
-    Examples
-    --------
-    >>> talkspurts(as_spans([(0, 150), (349, 500), (700, 760)])).tolist()
-    [[0, 500]]
-    """
-    joined = bridge(normalise(spans), shorter_than_ms=BRIDGE_MS)
-    return drop_short(joined, shorter_than_ms=ISLAND_MS)
 
 
 def language_of(voice: str) -> str:
