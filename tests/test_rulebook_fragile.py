@@ -4,6 +4,7 @@ import pytest
 
 from speechqa.rulebook import CallView, evaluate
 from speechqa.score import score_call
+from speechqa.transcript import Word
 from tests.test_rulebook_judging import book_of, call, judge
 
 HELLO = {"en": ["hello"]}
@@ -111,6 +112,31 @@ def test_a_precondition_that_nobody_could_hear_is_unknown_and_lowers_coverage():
     assert (result.outcome, result.reason) == ("unknown", "no words recognised for the customer")
     book = book_of(rule)
     assert score_call(book, evaluate(book, [unheard])[0]).reason == "insufficient evidence"
+
+
+@pytest.mark.parametrize("figure", ["count", "distinct"])
+@pytest.mark.parametrize(
+    ("seconds", "outcome", "fragile"),
+    [
+        (4.5, "met", False),
+        (4.95, "met", True),
+        (5.05, "violated", True),
+        (5.5, "violated", False),
+    ],
+)
+def test_a_count_of_what_counts_only_just(figure, seconds, outcome, fragile):
+    rule = {"kind": "limit", figure: LONG_SILENCE, "at_most": 0}
+    result = judge(rule, silent(seconds))
+    assert (result.outcome, result.fragile) == (outcome, fragile)
+
+
+@pytest.mark.parametrize(("probability", "fragile"), [(0.95, False), (0.35, True)])
+def test_a_count_of_words_that_were_heard_only_just(probability, fragile):
+    words = [Word("agent", 0, 300, "um", probability), Word("agent", 300, 600, "well", 0.9)]
+    view = CallView("a", "en", duration_ms=900, words=words)
+    rule = {"kind": "limit", "count": {"en": ["um"]}, "at_most": 0}
+    result = judge(rule, view)
+    assert (result.outcome, result.fragile) == ("violated", fragile)
 
 
 @pytest.mark.parametrize(("announced", "outcome"), [(True, "met"), (False, "violated")])

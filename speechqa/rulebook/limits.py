@@ -5,9 +5,9 @@ A figure that cannot be made is `not_applicable` with the reason; it is never ta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from speechqa.phrases.normalise import join
 from speechqa.rulebook import rules
@@ -16,12 +16,29 @@ from speechqa.rulebook.call import Call
 from speechqa.rulebook.conditions import column_text
 from speechqa.rulebook.names import measure_unit, measure_value
 from speechqa.rulebook.span_limits import compile_span_limit
-from speechqa.rulebook.verdicts import DEFAULT_CONFIDENCE, in_scope, plain, sure_enough
+from speechqa.rulebook.verdicts import (
+    CONFIDENCE_MARGIN,
+    DEFAULT_CONFIDENCE,
+    in_scope,
+    is_edge,
+    plain,
+    sure_enough,
+)
 from speechqa.rulebook.view import Outcome, RuleResult, Span
 from speechqa.rulebook.windows import BOUNDARY_MS, FindSpans
 
 if TYPE_CHECKING:
     from speechqa.rulebook.compiled import Judge, LanguageBook
+
+
+Mode = Literal["plain", "firm", "wide"]
+
+
+class FigureOf(Protocol):
+    """Makes a rule's figure of a call."""
+
+    def __call__(self, call: Call, mode: Mode = "plain") -> Figure:
+        """Return the figure, of what counts plainly or otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +59,9 @@ def compile_limit(rule: rules.Limit, book: LanguageBook) -> Judge:
     bounds = bounds_of(rule, book.lang, unit)
     least, most = bounds.at_least, bounds.at_most
     counts_words = rule.count is not None or rule.distinct is not None
+    counts_found = counts_words or rule.variants is not None
+
+    margin = {"ms": float(BOUNDARY_MS), "s": BOUNDARY_MS / 1000}.get(unit, 0.0)
 
     def judged(call: Call) -> RuleResult:
         made = figure(call)
@@ -53,9 +73,9 @@ def compile_limit(rule: rules.Limit, book: LanguageBook) -> Judge:
             return plain(rule.id, "not_applicable", f"no bound for language {book.lang}")
         value = made.value
         holds = bounds.holds(value)
-        margin = {"ms": float(BOUNDARY_MS), "s": BOUNDARY_MS / 1000}.get(unit, 0.0)
-        fragile = bool(margin) and (
-            bounds.holds(value - margin) != holds or bounds.holds(value + margin) != holds
+        fragile = any(
+            bounds.holds(other) != holds
+            for other in _nearby(call, figure, value, margin, counts_found)
         )
         outcome = "met" if holds else "violated"
         reason = f"{number_text(value, unit)}; {bounds_text(bounds, unit)}"
@@ -80,27 +100,45 @@ def compile_limit(rule: rules.Limit, book: LanguageBook) -> Judge:
     return judged
 
 
-def _figure(rule: rules.Limit, book: LanguageBook) -> tuple[Callable[[Call], Figure], str]:
+def _nearby(
+    call: Call, figure: FigureOf, value: float, margin: float, counts_found: bool
+) -> Iterator[float]:
+    """Yield what a figure would be with other boundaries, limits or confidence."""
+    if margin:
+        yield from (value - margin, value + margin)
+    modes: tuple[Mode, ...] = ("firm", "wide") if counts_found else ()
+    for mode in modes:
+        other = figure(call, mode).value
+        if other is not None:
+            yield other
+
+
+def _figure(rule: rules.Limit, book: LanguageBook) -> tuple[FigureOf, str]:
     if rule.measure is not None:
         name = rule.measure
-        return lambda call: _measure(call, name), measure_unit(name)
+        return lambda call, mode="plain": _measure(call, name), measure_unit(name)
     if rule.column is not None:
         column = rule.column
-        return lambda call: _column(call, column), "s" if column.endswith("_s") else ""
+        unit = "s" if column.endswith("_s") else ""
+        return lambda call, mode="plain": _column(call, column), unit
     if rule.between is not None:
         first, last = (book.finders.compile(one, rule.party) for one in rule.between)
-        return lambda call: _between(call, first, last), "s"
+        return lambda call, mode="plain": _between(call, first, last), "s"
     compiled = [
         in_scope(rule, book, book.finders.compile(one, rule.party, drop_quoted=False))
         for one in rule.word_finders()
     ]
     least = rule.least_confidence or DEFAULT_CONFIDENCE
     if rule.distinct is not None:
-        return lambda call: _distinct(call, compiled, least), ""
+        return lambda call, mode="plain": _distinct(_gathered(call, compiled, least, mode)), ""
     if rule.variants is not None:
-        return lambda call: _variants(call, compiled, least), ""
+        return lambda call, mode="plain": _variants(
+            call, _gathered(call, compiled, least, mode)
+        ), ""
     of = None if rule.of is None else book.finders.compile(rule.of, rule.party)
-    return lambda call: _count(call, rule, compiled, of, least), ""
+    return lambda call, mode="plain": _count(
+        call, rule, _gathered(call, compiled, least, mode), of
+    ), ""
 
 
 def _measure(call: Call, name: str) -> Figure:
@@ -131,26 +169,36 @@ def _between(call: Call, first: FindSpans, last: FindSpans) -> Figure:
     return Figure((end - start) / 1000, spans=(Span(start, max(start, end), kind="between"),))
 
 
-def _gathered(call: Call, parts: Sequence[FindSpans], least: float) -> Figure | list[list[Span]]:
+def _gathered(
+    call: Call, parts: Sequence[FindSpans], least: float, mode: Mode
+) -> Figure | list[list[Span]]:
+    """Return what each part found, or why there is nothing to count.
+
+    ``firm`` leaves out what counts only just, ``wide`` counts in what just misses.
+    """
     results = [part(call) for part in parts]
     if all(found.missing for found in results):
         return Figure(None, results[0].missing)
     unknown = next((found.unknown for found in results if found.unknown), "")
     if unknown:
         return Figure(None, unknown, True)
-    return [[span for span in found.sure if sure_enough(span, least)] for found in results]
+    if mode == "wide":
+        low = least - CONFIDENCE_MARGIN
+        return [[span for span in found.spans if sure_enough(span, low)] for found in results]
+    counted = [[span for span in found.sure if sure_enough(span, least)] for found in results]
+    if mode == "firm":
+        return [[span for span in spans if not is_edge(span, least)] for spans in counted]
+    return counted
 
 
-def _distinct(call: Call, parts: Sequence[FindSpans], least: float) -> Figure:
-    found = _gathered(call, parts, least)
+def _distinct(found: Figure | list[list[Span]]) -> Figure:
     if isinstance(found, Figure):
         return found
     spans = tuple(spans[0] for spans in found if spans)
     return Figure(float(len(spans)), spans=spans)
 
 
-def _variants(call: Call, parts: Sequence[FindSpans], least: float) -> Figure:
-    found = _gathered(call, parts, least)
+def _variants(call: Call, found: Figure | list[list[Span]]) -> Figure:
     if isinstance(found, Figure):
         return found
     wordings: dict[str, Span] = {}
@@ -161,9 +209,8 @@ def _variants(call: Call, parts: Sequence[FindSpans], least: float) -> Figure:
 
 
 def _count(
-    call: Call, rule: rules.Limit, parts: Sequence[FindSpans], of: FindSpans | None, least: float
+    call: Call, rule: rules.Limit, found: Figure | list[list[Span]], of: FindSpans | None
 ) -> Figure:
-    found = _gathered(call, parts, least)
     if isinstance(found, Figure):
         return found
     spans = tuple(sorted((s for some in found for s in some), key=lambda span: span.start))
