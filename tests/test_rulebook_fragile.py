@@ -40,6 +40,21 @@ def test_what_makes_a_rule_due_counts_only_just(rule, seconds):
 @pytest.mark.parametrize(
     ("seconds", "outcome", "fragile"),
     [
+        (4.5, "not_applicable", False),
+        (4.95, "not_applicable", False),
+        (5.05, "violated", True),
+        (5.5, "violated", False),
+    ],
+)
+def test_a_figure_as_a_precondition_that_holds_only_just(seconds, outcome, fragile):
+    longest = {"measure": "longest_silence_ms", "above": "5 s"}
+    result = judge({"kind": "required", "find": HELLO, "when": longest}, silent(seconds))
+    assert (result.outcome, result.fragile) == (outcome, fragile)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "outcome", "fragile"),
+    [
         (4.5, "met", False),
         (4.95, "met", True),
         (5.05, "violated", True),

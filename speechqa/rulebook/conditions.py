@@ -9,7 +9,7 @@ from speechqa.rulebook.call import Call
 from speechqa.rulebook.names import measure_unit, measure_value
 from speechqa.rulebook.quantities import in_unit
 from speechqa.rulebook.view import NONE_FOUND, Found, Span
-from speechqa.rulebook.windows import FindSpans
+from speechqa.rulebook.windows import BOUNDARY_MS, FindSpans
 
 if TYPE_CHECKING:
     from speechqa.rulebook.compiled import LanguageBook
@@ -42,8 +42,13 @@ def _measure(call: Call, finder: finders.Measure) -> Found:
     value, reason = measure_value(call.view.measures, finder.measure)
     if value is None:
         return Found(missing=reason)
-    holds = compare(value, finder, measure_unit(finder.measure))
-    return whole_call(call) if holds else NONE_FOUND
+    unit = measure_unit(finder.measure)
+    holds = compare(value, finder, unit)
+    moved = (value - BOUNDARY_MS, value + BOUNDARY_MS) if unit == "ms" else ()
+    if not any(compare(other, finder, unit) != holds for other in moved):
+        return whole_call(call) if holds else NONE_FOUND
+    start, end = call.clock.start, call.clock.end
+    return Found((Span(start, end, near=not holds, edge=holds, kind="call"),))
 
 
 def compare(value: float, finder: Any, unit: str) -> bool:
