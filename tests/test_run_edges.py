@@ -3,6 +3,8 @@
 import errno
 import math
 import os
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 
@@ -18,8 +20,12 @@ from speechqa.batch.lock import hold
 from speechqa.errors import InputMissing, StoreError
 from speechqa.store import open_store, tables
 from speechqa.store.check import check
+from tests.conftest import ROOT
 from tests.nights import cut, run_night
 from tests.torture.inline import Inline
+
+LOUD = ("ORT_", "CI", "XDG_", "SPEECHQA_")
+"""Variables that would change what libraries write, or where."""
 
 FAST = {"vad": {"detector": "webrtc"}, "workers": 1}
 
@@ -158,6 +164,25 @@ def test_a_call_whose_result_no_table_takes_is_quarantined_and_the_others_are_st
     assert "OverflowError at" in reason
     assert "4533" not in reason
     assert check(open_store(str(tmp_path / "store"))) == []
+
+
+def test_no_library_keeps_an_account_of_its_own_about_a_run(calls, tmp_path):
+    """ONNX Runtime would: a number of the machine and its events, to be sent to its makers."""
+    cut(calls[0], tmp_path / "a.wav", start_s=2, seconds=4)
+    (tmp_path / "home").mkdir()
+    command = [sys.executable, "-m", "speechqa.cli", "run", str(tmp_path / "a.wav")]
+    command += ["--store", str(tmp_path / "store"), "--vad", "silero", "--workers", "1"]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(LOUD)}
+    home = {"HOME": str(tmp_path / "home"), "SPEECHQA_ASR__ENGINE": "stub"}
+    subprocess.run(
+        [*command, "--rulebook", "starter"], cwd=ROOT, env=kept | home, check=True, timeout=120
+    )
+    written = {path.relative_to(tmp_path / "home").parts[:2] for path in _below(tmp_path / "home")}
+    assert written <= {(".cache", "speechqa")}
+
+
+def _below(folder):
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def test_an_account_that_does_not_add_up_fails_the_run(inline, inbox, tmp_path, monkeypatch):
