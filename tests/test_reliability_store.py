@@ -71,6 +71,7 @@ def test_a_failing_disk_is_named_and_the_next_run_goes_on(inline, inbox, tmp_pat
         (OSError(errno.ENOSPC, "x"), r"No space left on device \(.* MB left\)"),
         (RuntimeError("Generic error: Input/output error (os error 5)"), "Input/output error"),
         (OSError(errno.EACCES, "x"), "Permission denied"),
+        (RuntimeError("Generic LocalFileSystem error\n(os error 27)"), "File too large"),
     ],
 )
 def test_an_error_of_the_disk_says_where_why_and_what_next(error, reason, tmp_path):

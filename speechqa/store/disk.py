@@ -17,6 +17,7 @@ _NEEDS = {
     errno.EROFS: "make it writable, or choose another folder with --store",
     errno.EACCES: "give this user the right to write there, or choose another --store",
     errno.EPERM: "give this user the right to write there, or choose another --store",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f, or the file system's own)",
     errno.EIO: "the disk itself fails: look at the system's log",
 }
 _IN_THE_WAY = dict.fromkeys(
