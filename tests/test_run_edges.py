@@ -3,6 +3,7 @@
 import errno
 import math
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -179,6 +180,22 @@ def test_no_library_keeps_an_account_of_its_own_about_a_run(calls, tmp_path):
     )
     written = {path.relative_to(tmp_path / "home").parts[:2] for path in _below(tmp_path / "home")}
     assert written <= {(".cache", "speechqa")}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_a_whole_run_with_the_shipped_model_opens_no_connection(calls, tmp_path):
+    """Asked of the system itself: libraries in C do not ask Python."""
+    for number in range(3):
+        cut(calls[number], tmp_path / f"{number}.wav", start_s=2, seconds=20)
+    trace = tmp_path / "trace"
+    command = ["strace", "-f", "-e", "trace=connect,sendto,sendmsg", "-o", str(trace)]
+    command += [sys.executable, "-m", "speechqa.cli", "run", str(tmp_path), "--workers", "2"]
+    command += ["--store", str(tmp_path / "store"), "--rulebook", "starter"]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(LOUD)}
+    subprocess.run(command, cwd=ROOT, env=kept, check=True, timeout=250)
+    asked = [line for line in trace.read_text().splitlines() if "(" in line]
+    assert [line for line in asked if "AF_INET" in line or "AF_NETLINK" in line] == []
 
 
 def _below(folder):
