@@ -27,6 +27,11 @@ def make_tasks(*_: Any) -> Any:
             raise ValueError("the customer said a secret")
         if task == "unpicklable":
             return lambda: None
+        if task == "threads":  # how many there are once numpy has multiplied
+            import numpy as np
+
+            np.ones((300, 300)) @ np.ones((300, 300))
+            return len(os.listdir("/proc/self/task"))
         return task.upper()
 
     return work

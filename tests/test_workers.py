@@ -26,6 +26,14 @@ def test_every_task_comes_back_whatever_the_others_do():
     assert {e.answer for e in ended if isinstance(e, Done)} == set("ABCDEF")
 
 
+def test_a_worker_multiplies_on_one_thread_unless_told_otherwise(monkeypatch):
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    (alone,) = run_all(["threads"])
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    (told,) = run_all(["threads"])
+    assert alone.answer <= told.answer - (1 if (os.cpu_count() or 1) > 1 else 0)
+
+
 def test_a_death_is_named_by_its_cause():
     died = {
         e.task: (e.cause, e.detail.split(":")[0])
